@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Temporary folders and their janitor: a forked process that holds the read end of a pipe, is told each folder's
+ * path, and removes those that are left when every write end is closed, that is, when this process and all that
+ * it forked without exec are gone. A forked process that makes folders of its own starts a janitor of its own.
+ */
+#include "base/tmpdir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/io.h"
+
+/* This process's janitor. Programs have one thread that makes folders; libcip makes none. */
+static struct {
+        pid_t owner; /* whose it is: a forked process finds its parent's here */
+        pid_t pid;
+        int pipe;
+        size_t n_folders;
+} janitor = {.pipe = -1};
+
+/* ---- removing ---- */
+
+static int remove_folder_content(int fd)
+{
+        DIR *directory = fdopendir(fd);
+        struct dirent *entry;
+        int result = 0;
+
+        if (!directory) {
+                result = -errno;
+                fd_close(fd);
+                return result;
+        }
+        while ((entry = readdir(directory))) {
+                int r;
+
+                if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+                        continue;
+                r = remove_tree_at(dirfd(directory), entry->d_name);
+                if (r < 0 && result == 0)
+                        result = r;
+        }
+        closedir(directory);
+        return result;
+}
+
+int remove_tree_at(int dir_fd, const char *path)
+{
+        int fd, r;
+
+        if (unlinkat(dir_fd, path, 0) == 0 || errno == ENOENT)
+                return 0;
+        /* Linux says EISDIR, others EPERM; without write permission on @dir_fd it is EACCES as well. */
+        if (errno != EISDIR && errno != EPERM)
+                return -errno;
+        fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0 && errno == EACCES && fchmodat(dir_fd, path, 0700, 0) == 0)
+                fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+                return -errno;
+        fchmod(fd, 0700);
+        r = remove_folder_content(fd);
+        if (unlinkat(dir_fd, path, AT_REMOVEDIR) < 0 && errno != ENOENT && r == 0)
+                r = -errno;
+        return r;
+}
+
+/* ---- the janitor's process ---- */
+
+/* Reads "+PATH" and "-PATH", each NUL-terminated, and keeps those that are there. Then removes them. */
+static _Noreturn void run_janitor(int pipe_fd)
+{
+        CLEANUP(cleanup_free) char *said = NULL;
+        size_t len = 0;
+        sigset_t all;
+
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, NULL);
+        setsid();
+        prctl(PR_SET_NAME, "cip-janitor");
+        /* Nobody who reads our stdout or stderr to its end shall wait for this process. */
+        dup2(pipe_fd, 0);
+        syscall(SYS_close_range, 1U, ~0U, 0U);
+        if (read_to_end(0, SIZE_MAX, DEADLINE_NEVER, &said, &len) < 0)
+                _exit(1);
+        for (char *word = said; word < said + len; word += strlen(word) + 1) {
+                if (*word != '-')
+                        continue;
+                for (char *other = said; other < word; other += strlen(other) + 1)
+                        if (*other == '+' && strcmp(other + 1, word + 1) == 0)
+                                *other = ' ';
+        }
+        for (char *word = said; word < said + len; word += strlen(word) + 1)
+                if (*word == '+')
+                        remove_tree_at(AT_FDCWD, word + 1);
+        _exit(0);
+}
+
+static int start_janitor(void)
+{
+        int ends[2];
+
+        if (janitor.owner == getpid() && janitor.pipe >= 0)
+                return 0;
+        fd_clear(&janitor.pipe);
+        janitor.n_folders = 0;
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return -errno;
+        janitor.pid = fork();
+        if (janitor.pid == 0)
+                run_janitor(ends[0]);
+        fd_close(ends[0]);
+        if (janitor.pid < 0) {
+                int r = -errno;
+
+                fd_close(ends[1]);
+                return r;
+        }
+        janitor.pipe = ends[1];
+        janitor.owner = getpid();
+        return 0;
+}
+
+/* With the last folder gone there is nothing for it to do. */
+static void stop_janitor(void)
+{
+        kill(janitor.pid, SIGKILL);
+        while (waitpid(janitor.pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        fd_clear(&janitor.pipe);
+}
+
+static int tell_janitor(char sign, const char *path)
+{
+        char word[PATH_MAX + 2];
+        int len = snprintf(word, sizeof(word), "%c%s", sign, path);
+
+        if (len < 0 || (size_t)len >= sizeof(word))
+                return -ENAMETOOLONG;
+        return write_all(janitor.pipe, word, (size_t)len + 1);
+}
+
+/* ---- folders ---- */
+
+int tmpdir_new(const char *prefix, char **ret_path, struct cip_error *error)
+{
+        const char *parent = getenv("TMPDIR");
+        CLEANUP(cleanup_free) char *path = NULL;
+        sigset_t all, old;
+        int r;
+
+        if (!parent || parent[0] != '/')
+                parent = "/tmp";
+        if (asprintf(&path, "%s/%s-XXXXXX", parent, prefix) < 0) {
+                path = NULL;
+                return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot make a temporary folder");
+        }
+        r = start_janitor();
+        if (r < 0)
+                return error_set_errno(error, CIP_ERROR_LOCAL, r,
+                                       "cannot start the temporary folders' janitor");
+        /* A signal between making the folder and telling of it would leave one behind. */
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, &old);
+        r = mkdtemp(path) ? tell_janitor('+', path) : -errno;
+        sigprocmask(SIG_SETMASK, &old, NULL);
+        if (r < 0)
+                return error_set_errno(error, CIP_ERROR_LOCAL, r, "cannot make a temporary folder in %s",
+                                       parent);
+        janitor.n_folders++;
+        *ret_path = STEAL(path);
+        return 0;
+}
+
+void tmpdir_remove(char *take_path)
+{
+        if (!take_path)
+                return;
+        remove_tree_at(AT_FDCWD, take_path);
+        if (janitor.owner == getpid() && janitor.pipe >= 0) {
+                tell_janitor('-', take_path);
+                if (--janitor.n_folders == 0)
+                        stop_janitor();
+        }
+        free(take_path);
+}

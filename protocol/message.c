@@ -1,0 +1,658 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests, replies and what comes through pipes as JSON, by json-c. Every integer is looked at as a JSON number,
+ * not as json-c's idea of one, which cuts and saturates.
+ */
+#include "protocol/message.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+/* A reply holds a list of objects at the most; one that is nested deeper is hostile. */
+#define REPLY_DEPTH 32
+
+/* Go's encoding/json gives up past this. */
+#define REQUEST_DEPTH 10000
+
+DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
+
+/* ---- values ---- */
+
+/* What a value is, in JSON's words. */
+static const char *json_word(struct json_object *object)
+{
+        static const char *const words[] = {
+                [json_type_null] = "null",     [json_type_boolean] = "bool",  [json_type_double] = "number",
+                [json_type_int] = "number",    [json_type_object] = "object", [json_type_array] = "array",
+                [json_type_string] = "string",
+        };
+
+        return words[json_object_get_type(object)];
+}
+
+/*
+ * Finds what json-c lets pass, even when it is strict, and JSON does not: bytes that are no UTF-8, control
+ * characters in strings, NaN and Infinity, a point without digits behind it; and nesting past @depth. Returns its
+ * offset, or @len.
+ */
+static size_t find_laxity(const char *data, size_t len, int depth)
+{
+        bool in_string = false;
+        size_t step;
+
+        for (size_t i = 0; i < len; i += step) {
+                unsigned char c = (unsigned char)data[i];
+                uint32_t code;
+
+                step = utf8_character(data + i, len - i, &code);
+                if (step == 0)
+                        return i;
+                if (in_string) {
+                        if (c < 0x20)
+                                return i;
+                        if (c == '\\')
+                                step = 2;
+                        in_string = c != '"';
+                        continue;
+                }
+                if (strchr("NI", c) && c)
+                        return i;
+                if (c == '.' && !(i + 1 < len && isdigit((unsigned char)data[i + 1])))
+                        return i;
+                if (strchr("[{", c) && c && depth-- == 0)
+                        return i;
+                if (strchr("]}", c) && c)
+                        depth++;
+                in_string = c == '"';
+        }
+        return len;
+}
+
+/* Continues with the NUL that tells json-c that a number has ended, and wants all to be read. */
+static enum json_tokener_error tokenize(struct json_tokener *tokener, const char *data, size_t len,
+                                        struct json_object **ret, size_t *ret_offset)
+{
+        struct json_object *object = json_tokener_parse_ex(tokener, data, (int)len);
+        enum json_tokener_error error = json_tokener_get_error(tokener);
+
+        *ret_offset = json_tokener_get_parse_end(tokener);
+        if (error == json_tokener_continue) {
+                object = json_tokener_parse_ex(tokener, "", 1);
+                error = json_tokener_get_error(tokener);
+                *ret_offset = len;
+        }
+        if (error == json_tokener_success && *ret_offset != len) {
+                json_object_put(object);
+                return json_tokener_error_parse_unexpected;
+        }
+        *ret = object;
+        return error;
+}
+
+int json_parse(const char *data, size_t len, int depth, struct json_object **ret, struct cip_error *error)
+{
+        /* Two levels more than json-c may see, as it counts what is in the innermost value too. */
+        CLEANUP(cleanup_json_tokener_free) struct json_tokener *tokener = json_tokener_new_ex(depth + 2);
+        struct json_object *object = NULL;
+        enum json_tokener_error failure;
+        size_t offset, lax;
+
+        if (!tokener)
+                return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot read JSON");
+        if (len > INT32_MAX)
+                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "JSON of %zu bytes is too large", len);
+        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+        lax = find_laxity(data, len, depth);
+        failure = tokenize(tokener, data, lax, &object, &offset);
+        if (failure == json_tokener_success && lax == len) {
+                *ret = object;
+                return 0;
+        }
+        if (failure == json_tokener_success)
+                json_object_put(object);
+        if (lax == len && offset >= len)
+                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "unexpected end of JSON input");
+        return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "invalid JSON at byte %zu",
+                         offset < lax ? offset : lax);
+}
+
+bool json_get_uint(struct json_object *object, uint64_t max, uint64_t *ret)
+{
+        uint64_t value;
+
+        if (json_object_is_type(object, json_type_int)) {
+                if (json_object_get_int64(object) < 0)
+                        return false;
+                value = json_object_get_uint64(object);
+        } else if (json_object_is_type(object, json_type_double)) {
+                double number = json_object_get_double(object);
+
+                if (!(number >= 0 && number <= (double)JSON_INTEGER_MAX) || number != floor(number))
+                        return false;
+                value = (uint64_t)number;
+        } else {
+                return false;
+        }
+        if (value > max)
+                return false;
+        *ret = value;
+        return true;
+}
+
+/* The same for a size in bytes, where -1 says that it is unknown. */
+static bool json_get_size(struct json_object *object, int64_t *ret)
+{
+        uint64_t value;
+
+        if (json_object_is_type(object, json_type_int) && json_object_get_int64(object) == -1) {
+                *ret = -1;
+                return true;
+        }
+        if (!json_get_uint(object, JSON_INTEGER_MAX, &value))
+                return false;
+        *ret = (int64_t)value;
+        return true;
+}
+
+/* A copy of a JSON string, which may hold NUL bytes: they end the copy. Returns 0 or -ENOMEM. */
+static int copy_string(struct json_object *object, char **ret)
+{
+        *ret = strdup(json_object_get_string(object));
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* The text of @object, in memory of the caller's. Takes @object. */
+static int format_and_put(struct json_object *take_object, char **ret, size_t *ret_len)
+{
+        size_t len = 0;
+        const char *text = json_object_to_json_string_length(
+                take_object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+        char *copy = text ? strndup(text, len) : NULL;
+
+        json_object_put(take_object);
+        if (!copy)
+                return -ENOMEM;
+        *ret = copy;
+        *ret_len = len;
+        return 0;
+}
+
+/* Adds a member and owns @take_value in any case. A NULL that should be a value says that memory ran out. */
+static int add_member(struct json_object *object, const char *key, struct json_object *take_value,
+                      bool null_is_null)
+{
+        if (!take_value && !null_is_null)
+                return -ENOMEM;
+        if (json_object_object_add(object, key, take_value) < 0) {
+                json_object_put(take_value);
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+/* ---- requests ---- */
+
+int request_format(const char *method, struct json_object *args, char **ret, size_t *ret_len)
+{
+        struct json_object *object = json_object_new_object();
+
+        if (!object)
+                return -ENOMEM;
+        if (add_member(object, "method", json_object_new_string(method), false) < 0 ||
+            (args && add_member(object, "args", json_object_get(args), false) < 0)) {
+                json_object_put(object);
+                return -ENOMEM;
+        }
+        return format_and_put(object, ret, ret_len);
+}
+
+void request_clear(struct request *request)
+{
+        free(request->method);
+        json_object_put(request->args);
+        *request = (struct request){0};
+}
+
+/* A copy in which each invalid byte has become U+FFFD. */
+static char *replace_invalid_utf8(const char *data, size_t len, size_t *ret_len)
+{
+        char *copy = malloc(len * 3 + 1);
+        size_t out = 0;
+
+        if (!copy)
+                return NULL;
+        for (size_t in = 0; in < len;) {
+                uint32_t code;
+                size_t n = utf8_character(data + in, len - in, &code);
+
+                memcpy(copy + out, n ? data + in : "\xef\xbf\xbd", n ? n : 3);
+                out += n ? n : 3;
+                in += n ? n : 1;
+        }
+        copy[out] = '\0';
+        *ret_len = out;
+        return copy;
+}
+
+static int take_request_member(const char *key, struct json_object *value, struct request *request,
+                               struct cip_error *error)
+{
+        bool is_method = strcasecmp(key, "method") == 0;
+
+        if ((!is_method && strcasecmp(key, "args") != 0) || !value)
+                return 0;
+        if (is_method ? !json_object_is_type(value, json_type_string)
+                      : !json_object_is_type(value, json_type_array))
+                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG,
+                                 "json: cannot unmarshal %s into Go struct field request.%s of type %s",
+                                 json_word(value), is_method ? "method" : "args",
+                                 is_method ? "string" : "[]interface {}");
+        if (is_method) {
+                free(request->method);
+                return copy_string(value, &request->method);
+        }
+        json_object_put(request->args);
+        request->args = json_object_get(value);
+        return 0;
+}
+
+int request_parse(const char *data, size_t len, struct request *ret, struct cip_error *error)
+{
+        CLEANUP(cleanup_free) char *valid = NULL;
+        CLEANUP(cleanup_json) struct json_object *object = NULL;
+        CLEANUP(cleanup_request) struct request request = {0};
+        size_t valid_len;
+        int r;
+
+        valid = replace_invalid_utf8(data, len, &valid_len);
+        if (!valid)
+                return -ENOMEM;
+        r = json_parse(valid, valid_len, REQUEST_DEPTH, &object, error);
+        if (r < 0)
+                return r;
+        /* A lone null is an empty request, as it leaves every member as it was. */
+        if (object && !json_object_is_type(object, json_type_object))
+                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG,
+                                 "json: cannot unmarshal %s into Go value of type main.request",
+                                 json_word(object));
+        if (object) {
+                json_object_object_foreach (object, key, value) {
+                        r = take_request_member(key, value, &request, error);
+                        if (r < 0)
+                                return r;
+                }
+        }
+        if (!request.method)
+                request.method = strdup("");
+        if (!request.args)
+                request.args = json_object_new_array();
+        if (!request.method || !request.args)
+                return -ENOMEM;
+        *ret = request;
+        request = (struct request){0};
+        return 0;
+}
+
+/* ---- replies ---- */
+
+static const char *const error_codes[] = {
+        [ERROR_CODE_NONE] = "",
+        [ERROR_CODE_EPIPE] = "EPIPE",
+        [ERROR_CODE_RETRYABLE] = "retryable",
+        [ERROR_CODE_OTHER] = "other",
+};
+
+const char *error_code_name(enum error_code code)
+{
+        return error_codes[code];
+}
+
+int error_code_parse(const char *name, enum error_code *ret)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(error_codes); i++) {
+                if (strcmp(error_codes[i], name) == 0) {
+                        *ret = (enum error_code)i;
+                        return 0;
+                }
+        }
+        return -EINVAL;
+}
+
+void reply_clear(struct reply *reply)
+{
+        json_object_put(reply->value);
+        free(reply->error);
+        *reply = (struct reply){0};
+}
+
+static int broken(struct cip_error *error, const char *what, const char *member, const char *problem)
+{
+        return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "%s: member \"%s\" %s", what, member, problem);
+}
+
+/* Finds a member that must be there and of a type (json_type_null: any). */
+static int get_member(struct json_object *object, const char *what, const char *key, enum json_type type,
+                      struct json_object **ret, struct cip_error *error)
+{
+        if (!json_object_object_get_ex(object, key, ret))
+                return broken(error, what, key, "is missing");
+        if (type != json_type_null && !json_object_is_type(*ret, type))
+                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG,
+                                 "%s: member \"%s\" is of type %s instead of %s", what, key, json_word(*ret),
+                                 json_type_to_name(type));
+        return 0;
+}
+
+/* Parses an object, and nothing else, as @what. */
+static int parse_object(const char *data, size_t len, const char *what, struct json_object **ret,
+                        struct cip_error *error)
+{
+        CLEANUP(cleanup_json) struct json_object *object = NULL;
+        int r = json_parse(data, len, REPLY_DEPTH, &object, error);
+
+        if (r < 0) {
+                error_prefix(error, "%s", what);
+                return r;
+        }
+        if (!json_object_is_type(object, json_type_object))
+                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "%s: is of type %s instead of object",
+                                 what, json_word(object));
+        *ret = STEAL(object);
+        return 0;
+}
+
+static int take_error_code(struct json_object *text, const char *what, const char *key, enum error_code *ret,
+                           struct cip_error *error)
+{
+        if (error_code_parse(json_object_get_string(text), ret) < 0)
+                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "%s: member \"%s\" is unknown: %s", what,
+                                 key, json_object_get_string(text));
+        return 0;
+}
+
+static int take_reply_members(struct json_object *object, struct reply *reply, struct cip_error *error)
+{
+        struct json_object *member;
+        uint64_t number;
+        int r;
+
+        r = get_member(object, "reply", "success", json_type_boolean, &member, error);
+        if (r < 0)
+                return r;
+        reply->success = json_object_get_boolean(member);
+        r = get_member(object, "reply", "value", json_type_null, &member, error);
+        if (r < 0)
+                return r;
+        reply->value = json_object_get(member);
+        r = get_member(object, "reply", "pipeid", json_type_null, &member, error);
+        if (r < 0)
+                return r;
+        if (!json_get_uint(member, UINT32_MAX, &number))
+                return broken(error, "reply", "pipeid", "is no integer of 0 to 4294967295");
+        reply->pipeid = (uint32_t)number;
+        r = get_member(object, "reply", "error", json_type_string, &member, error);
+        if (r < 0)
+                return r;
+        r = copy_string(member, &reply->error);
+        if (r < 0)
+                return r;
+        reply->has_error_code = json_object_object_get_ex(object, "error_code", &member);
+        if (!reply->has_error_code)
+                return 0;
+        r = get_member(object, "reply", "error_code", json_type_string, &member, error);
+        if (r < 0)
+                return r;
+        return take_error_code(member, "reply", "error_code", &reply->error_code, error);
+}
+
+int reply_parse(const char *data, size_t len, struct reply *ret, struct cip_error *error)
+{
+        CLEANUP(cleanup_json) struct json_object *object = NULL;
+        CLEANUP(cleanup_reply) struct reply reply = {0};
+        int r = parse_object(data, len, "reply", &object, error);
+
+        if (r < 0)
+                return r;
+        r = take_reply_members(object, &reply, error);
+        if (r < 0)
+                return r;
+        *ret = reply;
+        reply = (struct reply){0};
+        return 0;
+}
+
+/* A failure: an error, and nothing else. */
+static int check_failure(const struct reply *reply, size_t n_fds, struct cip_error *error)
+{
+        if (!*reply->error)
+                return broken(error, "failed reply", "error", "is empty");
+        if (reply->value)
+                return broken(error, "failed reply", "value", "is not null");
+        if (reply->pipeid)
+                return broken(error, "failed reply", "pipeid", "is not 0");
+        if (n_fds)
+                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG,
+                                 "failed reply: %zu descriptors came with it", n_fds);
+        if (reply->has_error_code && reply->error_code == ERROR_CODE_NONE)
+                return broken(error, "failed reply", "error_code", "is empty");
+        return 0;
+}
+
+static bool value_fits(struct json_object *value, enum value_kind kind)
+{
+        struct version version;
+        uint64_t id;
+        int64_t size;
+
+        switch (kind) {
+        case VALUE_NULL:
+        case VALUE_NO_REPLY:
+                return !value;
+        case VALUE_VERSION:
+                return json_object_is_type(value, json_type_string) &&
+                       version_parse(json_object_get_string(value), &version) == 0;
+        case VALUE_DIGEST:
+                return json_object_is_type(value, json_type_string);
+        case VALUE_IMAGE:
+                return json_get_uint(value, JSON_INTEGER_MAX, &id) && id > 0;
+        case VALUE_IMAGE_OPTIONAL:
+                return json_get_uint(value, JSON_INTEGER_MAX, &id);
+        case VALUE_SIZE:
+                return json_get_size(value, &size);
+        case VALUE_LAYERS:
+                return json_object_is_type(value, json_type_array);
+        }
+        return false;
+}
+
+static int check_success(const struct reply *reply, const struct method *method, size_t n_fds,
+                         struct cip_error *error)
+{
+        static const char *const wanted[] = {
+                [VALUE_NULL] = "null",
+                [VALUE_VERSION] = "a version",
+                [VALUE_IMAGE] = "an image id of 1 to 2^53-1",
+                [VALUE_IMAGE_OPTIONAL] = "an image id of 0 to 2^53-1",
+                [VALUE_DIGEST] = "a string",
+                [VALUE_SIZE] = "a size of -1 to 2^53-1",
+                [VALUE_LAYERS] = "an array",
+                [VALUE_NO_REPLY] = "null",
+        };
+
+        if (*reply->error)
+                return broken(error, "successful reply", "error", "is not empty");
+        if (reply->error_code != ERROR_CODE_NONE)
+                return broken(error, "successful reply", "error_code", "is not empty");
+        if (!method)
+                return 0;
+        if (!value_fits(reply->value, method->value))
+                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG,
+                                 "reply to %s: member \"value\" is not %s: %s", method->name,
+                                 wanted[method->value], json_object_to_json_string(reply->value));
+        if (n_fds != (size_t)method->pipes)
+                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG,
+                                 "reply to %s: %zu descriptors came with it instead of %d", method->name, n_fds,
+                                 (int)method->pipes);
+        if ((reply->pipeid != 0) != (method->pipes == PIPES_FINISHED))
+                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "reply to %s: member \"pipeid\" is %s 0",
+                                 method->name, reply->pipeid ? "not" : "wrongly");
+        return 0;
+}
+
+int reply_check(const struct reply *reply, const struct method *method, struct version version, size_t n_fds,
+                struct cip_error *error)
+{
+        if (!reply->has_error_code && version_compare(version, VERSION_ERROR_CODE) >= 0)
+                return broken(error, "reply", "error_code", "is missing");
+        return reply->success ? check_success(reply, method, n_fds, error) : check_failure(reply, n_fds, error);
+}
+
+int reply_format(const struct reply *reply, char **ret, size_t *ret_len)
+{
+        struct json_object *object = json_object_new_object();
+
+        if (!object)
+                return -ENOMEM;
+        if (add_member(object, "success", json_object_new_boolean(reply->success), false) < 0 ||
+            add_member(object, "value", json_object_get(reply->value), true) < 0 ||
+            add_member(object, "pipeid", json_object_new_int64(reply->pipeid), false) < 0 ||
+            (reply->has_error_code &&
+             add_member(object, "error_code", json_object_new_string(error_code_name(reply->error_code)),
+                        false) < 0) ||
+            add_member(object, "error", json_object_new_string(reply->error ? reply->error : ""), false) < 0) {
+                json_object_put(object);
+                return -ENOMEM;
+        }
+        return format_and_put(object, ret, ret_len);
+}
+
+/* ---- the raw blob's error pipe ---- */
+
+int pipe_error_parse(const char *data, size_t len, struct pipe_error *ret, struct cip_error *error)
+{
+        CLEANUP(cleanup_json) struct json_object *object = NULL;
+        struct json_object *member;
+        struct pipe_error parsed;
+        int r = parse_object(data, len, "error pipe", &object, error);
+
+        if (r < 0)
+                return r;
+        r = get_member(object, "error pipe", "code", json_type_string, &member, error);
+        if (r < 0)
+                return r;
+        r = take_error_code(member, "error pipe", "code", &parsed.code, error);
+        if (r < 0)
+                return r;
+        if (parsed.code == ERROR_CODE_NONE)
+                return broken(error, "error pipe", "code", "is empty");
+        r = get_member(object, "error pipe", "message", json_type_string, &member, error);
+        if (r < 0)
+                return r;
+        r = copy_string(member, &parsed.message);
+        if (r < 0)
+                return r;
+        *ret = parsed;
+        return 0;
+}
+
+int pipe_error_format(enum error_code code, const char *message, char **ret, size_t *ret_len)
+{
+        struct json_object *object = json_object_new_object();
+
+        if (!object)
+                return -ENOMEM;
+        if (add_member(object, "code", json_object_new_string(error_code_name(code)), false) < 0 ||
+            add_member(object, "message", json_object_new_string(message), false) < 0) {
+                json_object_put(object);
+                return -ENOMEM;
+        }
+        return format_and_put(object, ret, ret_len);
+}
+
+/* ---- layer lists ---- */
+
+void layer_infos_free(struct layer_info *layers, size_t n_layers)
+{
+        if (!layers)
+                return;
+        for (size_t i = 0; i < n_layers; i++) {
+                free(layers[i].digest);
+                free(layers[i].media_type);
+        }
+        free(layers);
+}
+
+/* ALGORITHM:ENCODED as the OCI image specification has it, without knowing the algorithms. */
+static bool is_digest(const char *text)
+{
+        size_t algorithm = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+._-");
+        size_t encoded;
+
+        if (algorithm == 0 || !isalnum((unsigned char)text[0]) || text[algorithm] != ':')
+                return false;
+        text += algorithm + 1;
+        encoded = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789=_-");
+        return encoded > 0 && !text[encoded];
+}
+
+static int take_layer(struct json_object *object, struct layer_info *layer, struct cip_error *error)
+{
+        struct json_object *member;
+        int r;
+
+        if (!json_object_is_type(object, json_type_object))
+                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "layer: is of type %s instead of object",
+                                 json_word(object));
+        r = get_member(object, "layer", "digest", json_type_string, &member, error);
+        if (r < 0)
+                return r;
+        r = copy_string(member, &layer->digest);
+        if (r < 0)
+                return r;
+        if (!is_digest(layer->digest))
+                return broken(error, "layer", "digest", "is no digest");
+        r = get_member(object, "layer", "size", json_type_null, &member, error);
+        if (r < 0)
+                return r;
+        if (!json_get_size(member, &layer->size))
+                return broken(error, "layer", "size", "is no integer of -1 to 2^53-1");
+        r = get_member(object, "layer", "media_type", json_type_string, &member, error);
+        if (r < 0)
+                return r;
+        return copy_string(member, &layer->media_type);
+}
+
+int layer_infos_parse(struct json_object *array, struct layer_info **ret, size_t *ret_n,
+                      struct cip_error *error)
+{
+        struct layer_info *layers;
+        size_t n;
+
+        if (!json_object_is_type(array, json_type_array))
+                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "layers: is of type %s instead of array",
+                                 json_word(array));
+        n = json_object_array_length(array);
+        layers = calloc(n + 1, sizeof(*layers));
+        if (!layers)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                int r = take_layer(json_object_array_get_idx(array, i), &layers[i], error);
+
+                if (r < 0) {
+                        if (r == -EBADMSG)
+                                error_prefix(error, "layer %zu", i);
+                        layer_infos_free(layers, n);
+                        return r;
+                }
+        }
+        *ret = layers;
+        *ret_n = n;
+        return 0;
+}
