@@ -2,8 +2,8 @@
 /*
  * Starting, watching and ending child processes. The kernel ends a child with PR_SET_PDEATHSIG when the thread
  * that forked it ends, so a caller's passing thread does not fork itself: a thread of ours does, and lives as
- * long as the child. The child waits for a word from us before it executes the command, so that its pidfd and
- * its process group are there before it can end, even where the caller lets the kernel reap children.
+ * long as the child. The child waits for a word from us before it executes the command, so that its process group
+ * is there before it can end, and it cannot outlive a parent that died before it asked to be ended too.
  */
 #include "base/child.h"
 
@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
@@ -194,7 +195,21 @@ static _Noreturn void run_child(const struct launch *launch)
 
 /* ---- the parent's side ---- */
 
-/* Forks, opens the pidfd while the child cannot end yet, lets it go, and waits for its exec. */
+/*
+ * fork(2) that gives the pidfd along, so that it is the child's in any case: another child may have got its number
+ * before pidfd_open(2), where the caller reaps whatever ends. glibc's own state in the child is not made anew,
+ * which no async-signal-safe function minds.
+ */
+static pid_t fork_with_pidfd(int *ret_pidfd)
+{
+#if defined(__s390__)
+        return (pid_t)syscall(SYS_clone, NULL, CLONE_PIDFD | SIGCHLD, ret_pidfd, NULL, 0);
+#else
+        return (pid_t)syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, NULL, ret_pidfd, NULL, 0);
+#endif
+}
+
+/* Forks, lets the child go, and waits for its exec. */
 static int fork_child(struct launch *launch)
 {
         struct child *child = launch->child;
@@ -205,7 +220,7 @@ static int fork_child(struct launch *launch)
         /* No handler of the caller's runs in the child. */
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &old);
-        child->pid = fork();
+        child->pid = fork_with_pidfd(&child->pidfd);
         if (child->pid == 0)
                 run_child(launch);
         if (child->pid < 0)
@@ -215,9 +230,6 @@ static int fork_child(struct launch *launch)
                 return result;
         fd_clear(&launch->its_end);
         setpgid(child->pid, child->pid);
-        child->pidfd = (int)syscall(SYS_pidfd_open, child->pid, 0);
-        if (child->pidfd < 0)
-                return -errno;
         if (send(launch->our_end, "g", 1, MSG_NOSIGNAL) != 1)
                 return -errno;
         do
@@ -336,13 +348,9 @@ int child_start(const struct child_spec *spec, struct child **ret, struct cip_er
         return 0;
 }
 
-/* waitid(2) by pidfd; by number only where the pidfd could not be opened, so that the child was never let go. */
 static int wait_child(const struct child *child, int options, siginfo_t *ret)
 {
-        int r = child->pidfd >= 0 ? waitid(P_PIDFD, (id_t)child->pidfd, ret, options)
-                                  : waitid(P_PID, (id_t)child->pid, ret, options);
-
-        return r < 0 ? -errno : 0;
+        return waitid(P_PIDFD, (id_t)child->pidfd, ret, options) < 0 ? -errno : 0;
 }
 
 /* Learns the status and leaves the process to be reaped, so that its number stays taken. */
@@ -372,14 +380,23 @@ static int learn_status(struct child *child)
         return 0;
 }
 
+/* Waits for the end and gives the number back to the system. */
+static void reap(struct child *child)
+{
+        siginfo_t info;
+
+        while (wait_child(child, WEXITED, &info) == -EINTR)
+                ;
+        child->pid = 0;
+}
+
 void child_free(struct child *child)
 {
         if (!child)
                 return;
         if (child->pid > 0) {
                 child_signal(child, SIGKILL);
-                while (wait_child(child, WEXITED, NULL) == -EINTR)
-                        ;
+                reap(child);
         }
         if (child->has_keeper) {
                 sem_post(&child->leave);
@@ -481,9 +498,7 @@ void child_reap(struct child *child)
 {
         if (!child->ended || child->pid <= 0)
                 return;
-        while (wait_child(child, WEXITED, NULL) == -EINTR)
-                ;
-        child->pid = 0;
+        reap(child);
 }
 
 void child_signal(struct child *child, int signal)

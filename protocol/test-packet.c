@@ -5,6 +5,7 @@
 #include "protocol/packet.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -114,6 +115,20 @@ START_TEST(the_next_packet_closes_what_was_not_taken)
 }
 END_TEST
 
+/* Whether the kernel knows of the limit. Under valgrind it does not: valgrind keeps that to itself. */
+static bool limit_is_real(rlim_t limit)
+{
+        char line[256], wanted[64];
+        bool found = false;
+        FILE *file = fopen("/proc/self/limits", "re");
+
+        snprintf(wanted, sizeof(wanted), "Max open files            %llu ", (unsigned long long)limit);
+        while (fgets(line, sizeof(line), file))
+                found |= strncmp(line, wanted, strlen(wanted)) == 0;
+        fclose(file);
+        return found;
+}
+
 /* The kernel cuts the descriptors that this process has no numbers for. */
 START_TEST(descriptors_that_came_truncated_are_an_error_and_closed)
 {
@@ -125,9 +140,11 @@ START_TEST(descriptors_that_came_truncated_are_an_error_and_closed)
         ck_assert_ok(packet_send(theirs, "x", 1, fds, 8));
         ck_assert_ok(getrlimit(RLIMIT_NOFILE, &old));
         few = old;
-        few.rlim_cur = (rlim_t)dup_fd(0, 0) + 3;
-        fd_close((int)few.rlim_cur - 3);
+        few.rlim_cur = (rlim_t)dup_fd(0, 0) + 4;
+        fd_close((int)few.rlim_cur - 4);
         ck_assert_ok(setrlimit(RLIMIT_NOFILE, &few));
+        if (!limit_is_real(few.rlim_cur))
+                return;
         ck_assert_errno(packet_receive(ours, &packet, &error), -EBADMSG);
         ck_assert_ok(setrlimit(RLIMIT_NOFILE, &old));
         ck_assert_int_eq(error.error_class, CIP_ERROR_PROTOCOL);
