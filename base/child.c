@@ -59,8 +59,6 @@ struct launch {
         int result;
 };
 
-extern char **environ;
-
 static const char *environment_path(const char *const *envp)
 {
         for (; *envp; envp++)
@@ -483,9 +481,7 @@ int child_wait(struct child *child, struct deadline deadline, int *ret_status)
                         r = learn_status(child);
                         if (r < 0 && r != -EAGAIN)
                                 return r;
-                } else if (ms == 0 && r == 0) {
-                        return -ETIMEDOUT;
-                } else if (deadline_passed(deadline)) {
+                } else if ((ms == 0 && r == 0) || deadline_passed(deadline)) {
                         return -ETIMEDOUT;
                 }
         }

@@ -16,7 +16,7 @@
 #include "base/cleanup.h"
 #include "base/deadline.h"
 
-#define CHILD_STDERR_TAIL (64 * 1024)
+#define CHILD_STDERR_TAIL ((size_t)64 * 1024)
 
 /* A descriptor that the child shall have, under number @target. The caller keeps @fd. */
 struct child_fd {

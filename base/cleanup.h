@@ -12,12 +12,12 @@
 #define CLEANUP(function) __attribute__((cleanup(function)))
 
 /* Defines cleanup_@function, which calls @function on a pointer variable unless it is NULL. */
-#define DEFINE_CLEANUP(type, function)                   \
-        static inline void cleanup_##function(type *ptr) \
-        {                                                \
-                if (*ptr)                                \
-                        function(*ptr);                  \
-        }                                                \
+#define DEFINE_CLEANUP(type, function)                               \
+        static inline void cleanup_##function(__typeof__(type) *ptr) \
+        {                                                            \
+                if (*ptr)                                            \
+                        function(*ptr);                              \
+        }                                                            \
         struct cleanup_##function##_takes_a_semicolon
 
 static inline void cleanup_free(void *ptr)
@@ -26,11 +26,11 @@ static inline void cleanup_free(void *ptr)
 }
 
 /* Hands a pointer on: returns it and leaves NULL behind. */
-#define STEAL(ptr)                            \
-        __extension__({                       \
-                __typeof__(ptr) stolen = ptr; \
-                (ptr) = NULL;                 \
-                stolen;                       \
+#define STEAL(ptr)                              \
+        __extension__({                         \
+                __typeof__(ptr) stolen = (ptr); \
+                (ptr) = NULL;                   \
+                stolen;                         \
         })
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))

@@ -21,7 +21,7 @@ static const struct {
         {"\xed\xa0\x80", "???"},
         {"\xf5\x80\x80\x80", "????"},
         {"\xc2\x9b", "?"},
-        {"\xe2\x80\xaegnp.exe", "?gnp.exe"},
+        {"\xe2\x80\xae.gnp\xe2\x80\xac", "?.gnp?"},
         {"\xef\xbb\xbfx", "?x"},
         {"", ""},
 };

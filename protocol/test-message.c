@@ -214,7 +214,7 @@ static char *nested(size_t depth)
         at += depth - 1;
         memset(at, ']', depth - 1);
         at += depth - 1;
-        strcpy(at, "}");
+        stpcpy(at, "}");
         return text;
 }
 
