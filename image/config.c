@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Configs as servers send them: a table of the members that OCI's config has, in the order and with the types
+ * of its Go structures, and one function for each type that copies a member over. The order is that of
+ * image-spec 1.1; servers built on 1.0 (skopeo 1.9.3) put `variant` before `os`, and are the same in all else.
+ */
+#include "image/config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "image/local-error.h"
+#include "protocol/message.h"
+
+/* Go's encoding/json gives up at this depth. */
+#define CONFIG_DEPTH 10000
+
+enum field_type {
+        FIELD_STRING,
+        FIELD_BOOL,
+        FIELD_STRINGS,    /* an array of strings */
+        FIELD_SET,        /* an object whose members' values are empty objects */
+        FIELD_STRING_MAP, /* an object of strings */
+        FIELD_OBJECT,
+        FIELD_OBJECTS, /* an array of objects */
+};
+
+struct field {
+        const char *name;
+        enum field_type type;
+        bool always;                /* written when it is empty too */
+        const struct field *fields; /* of an object, or of an array's objects */
+};
+
+static const struct field image_config_fields[] = {
+        {"User", FIELD_STRING},
+        {"ExposedPorts", FIELD_SET},
+        {"Env", FIELD_STRINGS},
+        {"Entrypoint", FIELD_STRINGS},
+        {"Cmd", FIELD_STRINGS},
+        {"Volumes", FIELD_SET},
+        {"WorkingDir", FIELD_STRING},
+        {"Labels", FIELD_STRING_MAP},
+        {"StopSignal", FIELD_STRING},
+        {"ArgsEscaped", FIELD_BOOL},
+        {0},
+};
+
+static const struct field rootfs_fields[] = {
+        {"type", FIELD_STRING, true},
+        {"diff_ids", FIELD_STRINGS, true},
+        {0},
+};
+
+static const struct field history_fields[] = {
+        {"created", FIELD_STRING}, {"created_by", FIELD_STRING}, {"author", FIELD_STRING},
+        {"comment", FIELD_STRING}, {"empty_layer", FIELD_BOOL},  {0},
+};
+
+static const struct field image_fields[] = {
+        {"created", FIELD_STRING},
+        {"author", FIELD_STRING},
+        {"architecture", FIELD_STRING, true},
+        {"os", FIELD_STRING, true},
+        {"os.version", FIELD_STRING},
+        {"os.features", FIELD_STRINGS},
+        {"variant", FIELD_STRING},
+        {"config", FIELD_OBJECT, true, image_config_fields},
+        {"rootfs", FIELD_OBJECT, true, rootfs_fields},
+        {"history", FIELD_OBJECTS, false, history_fields},
+        {0},
+};
+
+static const char *const go_types[] = {
+        [FIELD_STRING] = "string",
+        [FIELD_BOOL] = "bool",
+        [FIELD_STRINGS] = "[]string",
+        [FIELD_SET] = "map[string]struct {}",
+        [FIELD_STRING_MAP] = "map[string]string",
+        [FIELD_OBJECT] = "v1.Image",
+        [FIELD_OBJECTS] = "[]v1.History",
+};
+
+static int no_memory(struct cip_error *error)
+{
+        return local_error(error, -ENOMEM, "no memory for the config");
+}
+
+static int wrong_type(struct json_object *value, const struct field *field, struct cip_error *error)
+{
+        const char *is = json_object_is_type(value, json_type_array)     ? "array"
+                         : json_object_is_type(value, json_type_object)  ? "object"
+                         : json_object_is_type(value, json_type_string)  ? "string"
+                         : json_object_is_type(value, json_type_boolean) ? "bool"
+                                                                         : "number";
+
+        return local_error(error, -EBADMSG,
+                           "json: cannot unmarshal %s into Go struct field Image.%s of type %s", is,
+                           field->name, go_types[field->type]);
+}
+
+/* The member that Go would take for @name: without regard to case, the last one that is not null. */
+static struct json_object *find_member(struct json_object *object, const char *name)
+{
+        struct json_object *found = NULL;
+
+        json_object_object_foreach (object, key, value) {
+                if (value && strcasecmp(key, name) == 0)
+                        found = value;
+        }
+        return found;
+}
+
+static int copy_fields(struct json_object *from, const struct field *fields, struct json_object **ret,
+                       struct cip_error *error);
+
+static int copy_strings(struct json_object *from, const struct field *field, struct json_object **ret,
+                        struct cip_error *error)
+{
+        CLEANUP(cleanup_json) struct json_object *array = json_object_new_array();
+
+        if (!array)
+                return no_memory(error);
+        for (size_t i = 0; i < json_object_array_length(from); i++) {
+                struct json_object *item = json_object_array_get_idx(from, i);
+                struct json_object *copy = item ? json_object_get(item) : json_object_new_string("");
+
+                if (item && !json_object_is_type(item, json_type_string)) {
+                        json_object_put(copy);
+                        return wrong_type(item, field, error);
+                }
+                if (!copy || json_object_array_add(array, copy) < 0) {
+                        json_object_put(copy);
+                        return no_memory(error);
+                }
+        }
+        *ret = STEAL(array);
+        return 0;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+        return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Go writes maps in the order of their keys' bytes. */
+static int copy_map(struct json_object *from, const struct field *field, struct json_object **ret,
+                    struct cip_error *error)
+{
+        size_t n = (size_t)json_object_object_length(from), i = 0;
+        CLEANUP(cleanup_json) struct json_object *object = json_object_new_object();
+        CLEANUP(cleanup_free) const char **keys = calloc(n + 1, sizeof(*keys));
+
+        if (!object || !keys)
+                return no_memory(error);
+        json_object_object_foreach (from, key, unused) {
+                (void)unused;
+                keys[i++] = key;
+        }
+        qsort(keys, n, sizeof(*keys), compare_keys);
+        for (i = 0; i < n; i++) {
+                struct json_object *item = json_object_object_get(from, keys[i]), *copy;
+                bool set = field->type == FIELD_SET;
+
+                if (item && !json_object_is_type(item, set ? json_type_object : json_type_string))
+                        return wrong_type(item, field, error);
+                copy = set    ? json_object_new_object()
+                       : item ? json_object_get(item)
+                              : json_object_new_string("");
+                if (!copy || json_object_object_add(object, keys[i], copy) < 0) {
+                        json_object_put(copy);
+                        return no_memory(error);
+                }
+        }
+        *ret = STEAL(object);
+        return 0;
+}
+
+static int copy_objects(struct json_object *from, const struct field *field, struct json_object **ret,
+                        struct cip_error *error)
+{
+        CLEANUP(cleanup_json) struct json_object *array = json_object_new_array();
+
+        if (!array)
+                return no_memory(error);
+        for (size_t i = 0; i < json_object_array_length(from); i++) {
+                struct json_object *item = json_object_array_get_idx(from, i), *copy = NULL;
+                int r;
+
+                if (item && !json_object_is_type(item, json_type_object))
+                        return wrong_type(item, field, error);
+                r = copy_fields(item, field->fields, &copy, error);
+                if (r < 0)
+                        return r;
+                if (json_object_array_add(array, copy) < 0) {
+                        json_object_put(copy);
+                        return no_memory(error);
+                }
+        }
+        *ret = STEAL(array);
+        return 0;
+}
+
+/* Go's "omitempty", and NULL for what is left out. */
+static bool is_empty(struct json_object *value)
+{
+        switch (json_object_get_type(value)) {
+        case json_type_boolean:
+                return !json_object_get_boolean(value);
+        case json_type_string:
+                return json_object_get_string_len(value) == 0;
+        case json_type_array:
+                return json_object_array_length(value) == 0;
+        case json_type_object:
+                return json_object_object_length(value) == 0;
+        default:
+                return true;
+        }
+}
+
+static const enum json_type json_types[] = {
+        [FIELD_STRING] = json_type_string,     [FIELD_BOOL] = json_type_boolean,
+        [FIELD_STRINGS] = json_type_array,     [FIELD_SET] = json_type_object,
+        [FIELD_STRING_MAP] = json_type_object, [FIELD_OBJECT] = json_type_object,
+        [FIELD_OBJECTS] = json_type_array,
+};
+
+/* *@ret: the member's new value, NULL for none. */
+static int copy_field(struct json_object *value, const struct field *field, struct json_object **ret,
+                      struct cip_error *error)
+{
+        if (value && !json_object_is_type(value, json_types[field->type]))
+                return wrong_type(value, field, error);
+        if (field->type == FIELD_OBJECT)
+                return copy_fields(value, field->fields, ret, error);
+        if (!value) {
+                /* An array that is always written is null when there was none. */
+                *ret = field->always && field->type == FIELD_STRING ? json_object_new_string("") : NULL;
+                return 0;
+        }
+        switch (field->type) {
+        case FIELD_STRINGS:
+                return copy_strings(value, field, ret, error);
+        case FIELD_SET:
+        case FIELD_STRING_MAP:
+                return copy_map(value, field, ret, error);
+        case FIELD_OBJECTS:
+                return copy_objects(value, field, ret, error);
+        default:
+                *ret = json_object_get(value);
+                return 0;
+        }
+}
+
+/* @from NULL: an empty object. */
+static int copy_fields(struct json_object *from, const struct field *fields, struct json_object **ret,
+                       struct cip_error *error)
+{
+        CLEANUP(cleanup_json) struct json_object *object = json_object_new_object();
+
+        if (!object)
+                return no_memory(error);
+        for (const struct field *field = fields; field->name; field++) {
+                struct json_object *copy = NULL;
+                int r = copy_field(from ? find_member(from, field->name) : NULL, field, &copy, error);
+
+                if (r < 0)
+                        return r;
+                if (!field->always && is_empty(copy)) {
+                        json_object_put(copy);
+                        continue;
+                }
+                if (json_object_object_add(object, field->name, copy) < 0) {
+                        json_object_put(copy);
+                        return no_memory(error);
+                }
+        }
+        *ret = STEAL(object);
+        return 0;
+}
+
+int config_to_oci(const char *data, size_t len, bool member_only, char **ret, size_t *ret_len,
+                  struct cip_error *error)
+{
+        CLEANUP(cleanup_json) struct json_object *from = NULL;
+        CLEANUP(cleanup_json) struct json_object *image = NULL;
+        const struct field whole = {"", FIELD_OBJECT, true, image_fields};
+        int r = json_parse(data, len, CONFIG_DEPTH, &from, error);
+
+        if (r == -EBADMSG && error)
+                error->error_class = CIP_ERROR_LOCAL;
+        if (r < 0)
+                return r;
+        if (from && !json_object_is_type(from, json_type_object))
+                return local_error(error, -EBADMSG, "json: cannot unmarshal %s into Go value of type v1.Image",
+                                   json_object_is_type(from, json_type_array)     ? "array"
+                                   : json_object_is_type(from, json_type_string)  ? "string"
+                                   : json_object_is_type(from, json_type_boolean) ? "bool"
+                                                                                  : "number");
+        r = copy_fields(from, whole.fields, &image, error);
+        if (r < 0)
+                return r;
+        r = json_format_go(member_only ? json_object_object_get(image, "config") : image, ret, ret_len);
+        return r < 0 ? no_memory(error) : 0;
+}
+
+/* What Go escapes and json-c does not. All of it can stand within strings only. */
+static const struct {
+        const char *raw, *escaped;
+        size_t raw_len;
+} go_escapes[] = {
+        {"<", "\\u003c", 1},
+        {">", "\\u003e", 1},
+        {"&", "\\u0026", 1},
+        {"\xe2\x80\xa8", "\\u2028", 3},
+        {"\xe2\x80\xa9", "\\u2029", 3},
+};
+
+int json_format_go(struct json_object *json, char **ret, size_t *ret_len)
+{
+        size_t len, n = 0;
+        const char *text = json_object_to_json_string_length(
+                json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+        char *out = text ? malloc(len * 6 + 1) : NULL;
+
+        if (!out)
+                return -ENOMEM;
+        for (size_t i = 0; i < len;) {
+                size_t e;
+
+                for (e = 0; e < ARRAY_SIZE(go_escapes); e++) {
+                        if (strncmp(text + i, go_escapes[e].raw, go_escapes[e].raw_len) == 0)
+                                break;
+                }
+                if (e == ARRAY_SIZE(go_escapes)) {
+                        out[n++] = text[i++];
+                        continue;
+                }
+                memcpy(out + n, go_escapes[e].escaped, 6);
+                n += 6;
+                i += go_escapes[e].raw_len;
+        }
+        out[n] = '\0';
+        *ret = out;
+        *ret_len = n;
+        return 0;
+}

@@ -1,0 +1,595 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Images to serve. What is done at once and what later, what is verified and what is not, and the sentences of
+ * the errors follow real servers: a reference and its tag are judged when it is opened, the manifest when it is
+ * asked for, and only the config's digest is compared. A fixture is written once into a temporary folder, which
+ * all images of that name in this process share, and which goes away with the last of them.
+ */
+#include "image/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/tmpdir.h"
+#include "image/config.h"
+#include "image/digest.h"
+#include "image/fixture.h"
+#include "image/layout.h"
+#include "image/local-error.h"
+
+struct fake;
+
+struct image {
+        char *path;            /* of oci: and dir:, as in the reference */
+        struct layout *layout; /* of oci: and fake: */
+        char *entry_digest;    /* what index.json says for the tag */
+        bool is_dir;
+        struct fake *fake; /* a reference to the shared folder */
+        char *architecture, *os, *variant;
+
+        /* Filled in by image_load. */
+        char *text; /* as OCI; NULL before */
+        size_t len;
+        struct manifest *manifest; /* the original */
+        char digest[DIGEST_TEXT_SIZE];
+        char list_digest[DIGEST_TEXT_SIZE];
+};
+
+static int no_memory(struct cip_error *error)
+{
+        return local_error(error, -ENOMEM, "no memory for an image");
+}
+
+/* "open PATH: no such file or directory", in the words of servers. */
+static int call_failed(const char *call, const char *folder, const char *name, int errnum,
+                       struct cip_error *error)
+{
+        const char *text = strerrordesc_np(-errnum);
+
+        if (!text || !*text)
+                text = "Unknown error";
+        return local_error(error, errnum, "%s %s%s%s: %c%s", call, folder, *folder && *name ? "/" : "", name,
+                           text[0] | 0x20, text + 1);
+}
+
+/* ---- fixtures, shared within the process ---- */
+
+struct fake {
+        struct fake *next;
+        const struct fixture *fixture;
+        char *folder;
+        size_t n_users;
+};
+
+/* A cache cannot be anywhere but here, as image_open has no object that outlives one image. */
+static struct {
+        pthread_mutex_t mutex;
+        struct fake *list;
+} fakes = {PTHREAD_MUTEX_INITIALIZER, NULL};
+
+static int fake_new(const struct fixture *fixture, struct fake **ret, struct cip_error *error)
+{
+        struct fake *fake = calloc(1, sizeof(*fake));
+        int r;
+
+        if (!fake)
+                return no_memory(error);
+        fake->fixture = fixture;
+        r = tmpdir_new("cip-fake", &fake->folder, error);
+        if (r == 0)
+                r = fixture_write_oci(fixture, fake->folder, NULL, error);
+        if (r < 0) {
+                tmpdir_remove(fake->folder);
+                free(fake);
+                return r;
+        }
+        *ret = fake;
+        return 0;
+}
+
+static int fake_get(const struct fixture *fixture, struct fake **ret, struct cip_error *error)
+{
+        struct fake *fake;
+        int r = 0;
+
+        pthread_mutex_lock(&fakes.mutex);
+        for (fake = fakes.list; fake && fake->fixture != fixture;)
+                fake = fake->next;
+        if (!fake) {
+                r = fake_new(fixture, &fake, error);
+                if (r == 0) {
+                        fake->next = fakes.list;
+                        fakes.list = fake;
+                }
+        }
+        if (r == 0) {
+                fake->n_users++;
+                *ret = fake;
+        }
+        pthread_mutex_unlock(&fakes.mutex);
+        return r;
+}
+
+static void fake_put(struct fake *fake)
+{
+        struct fake **link;
+
+        if (!fake)
+                return;
+        pthread_mutex_lock(&fakes.mutex);
+        if (--fake->n_users == 0) {
+                for (link = &fakes.list; *link != fake;)
+                        link = &(*link)->next;
+                *link = fake->next;
+                tmpdir_remove(fake->folder);
+                free(fake);
+        }
+        pthread_mutex_unlock(&fakes.mutex);
+}
+
+/* ---- references ---- */
+
+/* One component of a tag: letters and digits, with single separators (or "--") within. Returns its length. */
+static size_t tag_component(const char *text)
+{
+        static const char alnum[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+        size_t len = strspn(text, alnum);
+
+        while (len > 0) {
+                size_t separator = strncmp(text + len, "--", 2) == 0          ? 2
+                                   : text[len] && strchr("-._:@+", text[len]) ? 1
+                                                                              : 0;
+                size_t more = separator ? strspn(text + len + separator, alnum) : 0;
+
+                if (more == 0)
+                        break;
+                len += separator + more;
+        }
+        return len;
+}
+
+static bool is_tag(const char *text)
+{
+        for (;;) {
+                size_t len = tag_component(text);
+
+                if (len == 0)
+                        return false;
+                if (text[len] == '\0')
+                        return true;
+                if (text[len] != '/')
+                        return false;
+                text += len + 1;
+        }
+}
+
+int oci_reference_parse(const char *text, char **ret_path, char **ret_tag, struct cip_error *error)
+{
+        size_t len = strcspn(text, ":");
+        const char *tag = text[len] && text[len + 1] ? text + len + 1 : NULL;
+        CLEANUP(cleanup_free) char *path = strndup(text, len);
+        CLEANUP(cleanup_free) char *tag_copy = tag ? strdup(tag) : NULL;
+
+        if (tag && !is_tag(tag))
+                return local_error(error, -EINVAL, "Invalid image %s", tag);
+        if (!path || (tag && !tag_copy))
+                return no_memory(error);
+        *ret_path = STEAL(path);
+        *ret_tag = STEAL(tag_copy);
+        return 0;
+}
+
+/* Servers resolve the path first, which needs all but its last component to be there. */
+static int check_parent(const char *path, struct cip_error *error)
+{
+        char missing[PATH_MAX];
+        CLEANUP(cleanup_free) char *parent = strdup(path);
+        struct stat st;
+        char *slash;
+
+        if (!parent)
+                return no_memory(error);
+        slash = strrchr(parent, '/');
+        if (!slash || slash == parent || lstat(path, &st) == 0)
+                return 0;
+        *slash = '\0';
+        if (realpath(parent, missing) || errno != ENOENT)
+                return 0;
+        return call_failed("lstat", missing, "", -ENOENT, error);
+}
+
+static int open_layout(struct image *image, const char *path, const char *tag, bool *ret_no_tag,
+                       struct cip_error *error)
+{
+        const struct content *entry;
+        int r = layout_open(path, &image->layout, error);
+
+        if (r < 0)
+                return r;
+        r = layout_find(image->layout, tag, &entry, error);
+        if (r < 0 && tag) {
+                *ret_no_tag = true;
+                return local_error(error, r, "no descriptor found for reference \"%s\"", tag);
+        }
+        if (r < 0)
+                return local_error(error, r, "more than one image in oci, choose an image");
+        image->entry_digest = strdup(entry->digest);
+        return image->entry_digest ? 0 : no_memory(error);
+}
+
+static int open_oci(struct image *image, const char *text, bool *ret_no_tag, struct cip_error *error)
+{
+        CLEANUP(cleanup_free) char *tag = NULL;
+        int r = oci_reference_parse(text, &image->path, &tag, error);
+
+        if (r == 0)
+                r = check_parent(image->path, error);
+        return r < 0 ? r : open_layout(image, image->path, tag, ret_no_tag, error);
+}
+
+static int open_dir(struct image *image, const char *text, bool *ret_no_tag, struct cip_error *error)
+{
+        (void)ret_no_tag;
+        image->is_dir = true;
+        image->path = strdup(text);
+        return image->path ? check_parent(text, error) : no_memory(error);
+}
+
+static int open_fake(struct image *image, const char *text, bool *ret_no_tag, struct cip_error *error)
+{
+        const struct fixture *fixture = fixture_find(text);
+        int r;
+
+        if (!fixture) {
+                *ret_no_tag = true;
+                return local_error(error, -ENOENT,
+                                   "there is no fixture named \"%s\" (cip-fixture list names them)", text);
+        }
+        r = fake_get(fixture, &image->fake, error);
+        return r < 0 ? r : open_layout(image, image->fake->folder, NULL, ret_no_tag, error);
+}
+
+static int open_elsewhere(struct image *image, const char *text, bool *ret_no_tag, struct cip_error *error)
+{
+        (void)image;
+        (void)text;
+        (void)ret_no_tag;
+        return local_error(error, -EINVAL,
+                           "this transport is not served here: use oci:DIR[:TAG], dir:DIR or fake:NAME");
+}
+
+static const struct {
+        const char *name;
+        int (*open)(struct image *image, const char *text, bool *ret_no_tag, struct cip_error *error);
+} transports[] = {
+        {"oci", open_oci},
+        {"dir", open_dir},
+        {"fake", open_fake},
+        {"atomic", open_elsewhere},
+        {"containers-storage", open_elsewhere},
+        {"docker", open_elsewhere},
+        {"docker-archive", open_elsewhere},
+        {"docker-daemon", open_elsewhere},
+        {"oci-archive", open_elsewhere},
+        {"ostree", open_elsewhere},
+        {"sif", open_elsewhere},
+        {"tarball", open_elsewhere},
+};
+
+static int open_transport(struct image *image, const char *reference, bool *ret_no_tag, struct cip_error *error)
+{
+        size_t len = strcspn(reference, ":");
+
+        if (reference[len] == '\0')
+                return local_error(error, -EINVAL,
+                                   "Invalid image name \"%s\", expected colon-separated transport:reference",
+                                   reference);
+        for (size_t i = 0; i < ARRAY_SIZE(transports); i++) {
+                if (strlen(transports[i].name) == len && strncmp(transports[i].name, reference, len) == 0)
+                        return transports[i].open(image, reference + len + 1, ret_no_tag, error);
+        }
+        return local_error(error, -EINVAL, "Invalid image name \"%s\", unknown transport \"%.*s\"", reference,
+                           (int)len, reference);
+}
+
+static int copy_text(const char *text, char **ret)
+{
+        *ret = text ? strdup(text) : NULL;
+        return text && !*ret ? -ENOMEM : 0;
+}
+
+int image_open_unread(const char *reference, const struct platform *platform, struct image **ret,
+                      bool *ret_no_tag, struct cip_error *error)
+{
+        CLEANUP(cleanup_image_free) struct image *image = calloc(1, sizeof(*image));
+        bool no_tag = false;
+        int r;
+
+        if (!image || (platform && (copy_text(platform->architecture, &image->architecture) < 0 ||
+                                    copy_text(platform->os, &image->os) < 0 ||
+                                    copy_text(platform->variant, &image->variant) < 0)))
+                return no_memory(error);
+        r = open_transport(image, reference, &no_tag, error);
+        if (ret_no_tag)
+                *ret_no_tag = r == -ENOENT && no_tag;
+        if (r < 0)
+                return r;
+        *ret = STEAL(image);
+        return 0;
+}
+
+int image_open(const char *reference, const struct platform *platform, struct image **ret,
+               struct cip_error *error)
+{
+        CLEANUP(cleanup_image_free) struct image *image = NULL;
+        int r = image_open_unread(reference, platform, &image, NULL, error);
+
+        if (r == 0)
+                r = image_load(image, error);
+        if (r == 0)
+                *ret = STEAL(image);
+        return r;
+}
+
+void image_free(struct image *image)
+{
+        if (!image)
+                return;
+        layout_free(image->layout);
+        fake_put(image->fake);
+        manifest_free(image->manifest);
+        free(image->path);
+        free(image->entry_digest);
+        free(image->architecture);
+        free(image->os);
+        free(image->variant);
+        free(image->text);
+        free(image);
+}
+
+/* ---- reading ---- */
+
+static int open_in_dir(const struct image *image, const char *name, int *ret_fd, uint64_t *ret_size,
+                       struct cip_error *error)
+{
+        CLEANUP_FD int folder = open(*image->path ? image->path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        CLEANUP_FD int fd = -1;
+        struct stat st;
+
+        if (folder >= 0)
+                fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return call_failed("open", image->path, name, -errno, error);
+        if (!S_ISREG(st.st_mode))
+                return call_failed("open", image->path, name, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL, error);
+        if (fcntl(fd, F_SETFL, O_RDONLY) < 0)
+                return call_failed("open", image->path, name, -errno, error);
+        if (ret_size)
+                *ret_size = (uint64_t)st.st_size;
+        *ret_fd = steal_fd(&fd);
+        return 0;
+}
+
+int image_open_blob(struct image *image, const char *digest, int *ret_fd, uint64_t *ret_size,
+                    struct cip_error *error)
+{
+        if (!digest_parse(digest, NULL))
+                return local_error(error, -EINVAL, "%s", digest_problem(digest));
+        if (image->is_dir)
+                return open_in_dir(image, digest_hex(digest), ret_fd, ret_size, error);
+        return layout_open_blob(image->layout, digest, ret_fd, ret_size, error);
+}
+
+static int read_whole(int fd, const char *what, char **ret, size_t *ret_len, struct cip_error *error)
+{
+        int r = read_to_end(fd, MANIFEST_MAX, DEADLINE_NEVER, ret, ret_len);
+
+        if (r == -EFBIG)
+                return local_error(error, -EBADMSG, "%s: exceeded maximum allowed size of %zu bytes", what,
+                                   MANIFEST_MAX);
+        return r < 0 ? local_errno(error, r, "cannot read %s", what) : 0;
+}
+
+/* A manifest by its digest; @digest NULL: dir:'s own. */
+static int read_manifest(struct image *image, const char *digest, char **ret, size_t *ret_len,
+                         struct cip_error *error)
+{
+        char name[DIGEST_TEXT_SIZE + sizeof(".manifest.json")] = "manifest.json";
+        CLEANUP_FD int fd = -1;
+        int r;
+
+        if (image->is_dir) {
+                if (digest)
+                        snprintf(name, sizeof(name), "%s.manifest.json", digest_hex(digest));
+                r = open_in_dir(image, name, &fd, NULL, error);
+        } else {
+                r = image_open_blob(image, digest, &fd, NULL, error);
+        }
+        return r < 0 ? r : read_whole(fd, "the manifest", ret, ret_len, error);
+}
+
+/* Reads @digest's manifest, parses it, and computes its real digest. */
+static int load_manifest(struct image *image, const char *digest, char **ret, size_t *ret_len,
+                         struct manifest **ret_manifest, char ret_digest[DIGEST_TEXT_SIZE],
+                         struct cip_error *error)
+{
+        CLEANUP(cleanup_free) char *text = NULL;
+        size_t len = 0;
+        int r = read_manifest(image, digest, &text, &len, error);
+
+        if (r < 0)
+                return r;
+        if (digest_of(DIGEST_SHA256, text, len, ret_digest) < 0)
+                return no_memory(error);
+        r = manifest_parse(text, len, ret_manifest, error);
+        if (r < 0)
+                return r;
+        *ret = STEAL(text);
+        *ret_len = len;
+        return 0;
+}
+
+static bool is_list(const struct manifest *manifest)
+{
+        return manifest->kind == MANIFEST_OCI_INDEX || manifest->kind == MANIFEST_DOCKER_LIST;
+}
+
+static int read_config_of(struct image *image, const struct content *config, char **ret, size_t *ret_len,
+                          struct cip_error *error)
+{
+        CLEANUP(cleanup_free) char *data = NULL;
+        CLEANUP_FD int fd = -1;
+        enum digest_algorithm algorithm = DIGEST_SHA256;
+        char actual[DIGEST_TEXT_SIZE];
+        size_t len = 0;
+        int r = image_open_blob(image, config->digest, &fd, NULL, error);
+
+        if (r == 0)
+                r = read_whole(fd, "the config", &data, &len, error);
+        if (r < 0)
+                return r;
+        digest_parse(config->digest, &algorithm);
+        if (digest_of(algorithm, data, len, actual) < 0)
+                return no_memory(error);
+        if (strcmp(actual, config->digest) != 0)
+                return local_error(error, -EBADMSG, "Download config.json digest %s does not match expected %s",
+                                   actual, config->digest);
+        *ret = STEAL(data);
+        *ret_len = len;
+        return 0;
+}
+
+/* Servers convert docker's config along with the manifest, which names the result. */
+static int convert(struct image *image, const struct manifest *manifest, const char *text, size_t len,
+                   struct cip_error *error)
+{
+        CLEANUP(cleanup_free) char *config = NULL;
+        size_t config_len = 0;
+        int r = 0;
+
+        if (manifest->kind == MANIFEST_DOCKER)
+                r = read_config_of(image, &manifest->config, &config, &config_len, error);
+        if (r < 0)
+                return r;
+        return manifest_to_oci_with_config(manifest, text, len, config, config_len, &image->text, &image->len,
+                                           error);
+}
+
+/* Takes over a manifest of one image. */
+static int use_manifest(struct image *image, struct manifest **steal_manifest, const char *text, size_t len,
+                        struct cip_error *error)
+{
+        int r = convert(image, *steal_manifest, text, len, error);
+
+        if (r == 0)
+                image->manifest = STEAL(*steal_manifest);
+        return r;
+}
+
+static int load_picked(struct image *image, const struct manifest *list, struct cip_error *error)
+{
+        const struct platform platform = {image->architecture, image->os, image->variant};
+        CLEANUP(cleanup_manifest_free) struct manifest *manifest = NULL;
+        CLEANUP(cleanup_free) char *text = NULL;
+        const struct content *entry = NULL;
+        size_t len = 0;
+        int r = manifest_pick(list, &platform, &entry, error);
+
+        if (r < 0)
+                return r;
+        r = load_manifest(image, entry->digest, &text, &len, &manifest, image->digest, error);
+        return r < 0 ? r : use_manifest(image, &manifest, text, len, error);
+}
+
+int image_load(struct image *image, struct cip_error *error)
+{
+        CLEANUP(cleanup_manifest_free) struct manifest *manifest = NULL;
+        CLEANUP(cleanup_free) char *text = NULL;
+        size_t len = 0;
+        int r;
+
+        if (image->text)
+                return 0;
+        r = load_manifest(image, image->entry_digest, &text, &len, &manifest, image->list_digest, error);
+        if (r < 0)
+                return r;
+        if (is_list(manifest))
+                return load_picked(image, manifest, error);
+        memcpy(image->digest, image->list_digest, sizeof(image->digest));
+        return use_manifest(image, &manifest, text, len, error);
+}
+
+const char *image_manifest(const struct image *image, size_t *ret_len)
+{
+        *ret_len = image->len;
+        return image->text;
+}
+
+const struct manifest *image_parsed_manifest(const struct image *image)
+{
+        return image->manifest;
+}
+
+const char *image_digest(const struct image *image)
+{
+        return image->digest;
+}
+
+const char *image_list_digest(const struct image *image)
+{
+        return image->list_digest;
+}
+
+int image_read_config(struct image *image, char **ret, size_t *ret_len, struct cip_error *error)
+{
+        CLEANUP(cleanup_free) char *data = NULL;
+        size_t len = 0;
+        int r = image_load(image, error);
+
+        if (r == 0)
+                r = read_config_of(image, &image->manifest->config, &data, &len, error);
+        if (r < 0)
+                return r;
+        if ((int64_t)len != image->manifest->config.size)
+                return local_error(error, -EBADMSG, "the config has %zu bytes, and its manifest says %lld", len,
+                                   (long long)image->manifest->config.size);
+        *ret = STEAL(data);
+        *ret_len = len;
+        return 0;
+}
+
+/* What an artifact is, in a server's eyes: an OCI manifest whose config is not an image's. */
+static int refuse_artifact(const struct manifest *manifest, struct cip_error *error)
+{
+        struct json_object *type = json_object_object_get(manifest->json, "artifactType");
+        const char *name = manifest->config.media_type;
+
+        if (manifest->kind != MANIFEST_OCI || strcmp(name, MEDIA_OCI_CONFIG) == 0)
+                return 0;
+        if (json_object_is_type(type, json_type_string) && json_object_get_string_len(type) > 0)
+                name = json_object_get_string(type);
+        return local_error(error, -ENOTSUP, "unsupported image-specific operation on artifact with type \"%s\"",
+                           name);
+}
+
+int image_read_oci_config(struct image *image, bool member_only, char **ret, size_t *ret_len,
+                          struct cip_error *error)
+{
+        CLEANUP(cleanup_free) char *data = NULL;
+        size_t len = 0;
+        int r = image_load(image, error);
+
+        if (r == 0)
+                r = refuse_artifact(image->manifest, error);
+        if (r == 0)
+                r = read_config_of(image, &image->manifest->config, &data, &len, error);
+        return r < 0 ? r : config_to_oci(data, len, member_only, ret, ret_len, error);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An image opened for serving, wherever it is kept: oci:DIR[:TAG], dir:DIR, fake:NAME (a fixture, made in a
+ * temporary folder). One interface over them, as a server of the protocol needs it.
+ */
+#ifndef IMAGE_SOURCE_H
+#define IMAGE_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cip-error.h"
+#include "base/cleanup.h"
+#include "image/manifest.h"
+
+struct image;
+
+/*
+ * Opens @reference, picking @platform (NULL: this machine's) out of a list, as skopeo's OpenImage does: the
+ * manifest is read and parsed now, the config later. Errors are class `local`, with a message close to
+ * skopeo's: -ENOENT where the image or its tag does not exist (OpenImageOptional answers 0), -EINVAL for a
+ * reference that is malformed or of an unknown transport, -EBADMSG for a broken image.
+ */
+int image_open(const char *reference, const struct platform *platform, struct image **ret,
+               struct cip_error *error);
+
+/*
+ * Does only that part of image_open which servers do in OpenImage: judges the reference, and for oci: finds the
+ * tag in index.json. A missing dir: folder, a manifest that is missing or broken, a list without the platform:
+ * all that comes out later, in image_load, which servers do in GetManifest and GetFullConfig. *@ret_no_tag
+ * (may be NULL) tells -ENOENT for a tag that index.json lacks, which is where servers answer 0 to
+ * OpenImageOptional, from the other -ENOENTs, where they do not.
+ */
+int image_open_unread(const char *reference, const struct platform *platform, struct image **ret,
+                      bool *ret_no_tag, struct cip_error *error);
+
+/*
+ * Reads and parses the manifest, unless that was done. The errors are image_open's, and -ENOTSUP for docker's
+ * schema 1 and for a list in a list, which servers refuse. image_open is image_open_unread and image_load.
+ */
+int image_load(struct image *image, struct cip_error *error);
+
+/*
+ * Takes the part of oci:DIR[:TAG] behind "oci:" apart, as servers do: the first colon ends the folder.
+ * *@ret_tag is NULL where there is none or it is empty. Both are the caller's to free. -EINVAL for what is no
+ * tag.
+ */
+int oci_reference_parse(const char *text, char **ret_path, char **ret_tag, struct cip_error *error);
+
+void image_free(struct image *image);
+DEFINE_CLEANUP(struct image *, image_free);
+
+/*
+ * The manifest as OCI (docker's schema 2 converted, which rewrites the config too), and the original one in
+ * parsed form, whose layers have the media types that GetLayerInfo tells. Borrowed. NULL before image_load.
+ */
+const char *image_manifest(const struct image *image, size_t *ret_len);
+const struct manifest *image_parsed_manifest(const struct image *image);
+
+/*
+ * The sha256 digest of the original manifest of the picked platform, and that of the list it was picked from
+ * (the same where there is no list), both of the bytes as they are on disk, like servers tell it. Borrowed.
+ */
+const char *image_digest(const struct image *image);
+const char *image_list_digest(const struct image *image);
+
+/* Reads the config as it stands. Size and digest are checked. The caller frees. */
+int image_read_config(struct image *image, char **ret, size_t *ret_len, struct cip_error *error);
+
+/*
+ * The config as GetFullConfig sends it: parsed, and written anew with what OCI knows (config_to_oci). With
+ * @member_only its `config` alone, as GetConfig sends it. -ENOTSUP for an artifact, which has none. Loads the
+ * image if need be.
+ */
+int image_read_oci_config(struct image *image, bool member_only, char **ret, size_t *ret_len,
+                          struct cip_error *error);
+
+/* Opens any blob by its digest. The descriptor is a regular file at its start. */
+int image_open_blob(struct image *image, const char *digest, int *ret_fd, uint64_t *ret_size,
+                    struct cip_error *error);
+
+#endif
