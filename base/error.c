@@ -10,7 +10,8 @@
 #include <string.h>
 
 /* Formats into memory of its own; a static text where there is none. */
-static const char *format_text(char **ret_owned, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static const char *format_text(char **ret_owned, const char *format,
+                                                                     va_list args)
 {
         if (vasprintf(ret_owned, format, args) < 0) {
                 *ret_owned = NULL;
