@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Go's ways of writing and reading, as far as they show in what skopeo prints and answers.
+ */
+#include "fakeproxy/go.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+const char *go_type_name(struct json_object *object)
+{
+        switch (json_object_get_type(object)) {
+        case json_type_boolean:
+                return "bool";
+        case json_type_double:
+        case json_type_int:
+                return "float64";
+        case json_type_string:
+                return "string";
+        case json_type_array:
+                return "[]interface {}";
+        case json_type_object:
+                return "map[string]interface {}";
+        case json_type_null:
+        default:
+                return "<nil>";
+        }
+}
+
+/* cvttsd2si: what does not fit is the smallest integer. */
+static int64_t cut(double f)
+{
+        if (isnan(f) || f >= 0x1p63 || f < -0x1p63)
+                return INT64_MIN;
+        return (int64_t)f;
+}
+
+uint64_t go_uint64(double f)
+{
+        if (f < 0x1p63)
+                return (uint64_t)cut(f);
+        return (uint64_t)cut(f - 0x1p63) ^ (UINT64_C(1) << 63);
+}
+
+bool go_parse_bool(const char *text, bool *ret)
+{
+        static const char *const yes[] = {"1", "t", "T", "TRUE", "true", "True"};
+        static const char *const no[] = {"0", "f", "F", "FALSE", "false", "False"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
+                if (!strcmp(text, yes[i]) || !strcmp(text, no[i])) {
+                        *ret = !strcmp(text, yes[i]);
+                        return true;
+                }
+        }
+        return false;
+}
+
+const char *go_parse_int(const char *text, int64_t *ret)
+{
+        const char *digits = text + (*text == '+' || *text == '-');
+        int base = 10;
+        char *end;
+        long long value;
+
+        if (digits[0] == '0' && digits[1]) {
+                int prefix = tolower((unsigned char)digits[1]);
+
+                base = prefix == 'x' ? 16 : prefix == 'b' ? 2 : 8;
+                digits += isdigit(prefix) ? 1 : 2;
+        }
+        if (!isxdigit((unsigned char)digits[0]))
+                return "invalid syntax";
+        errno = 0;
+        value = strtoll(digits, &end, base);
+        if (*end)
+                return "invalid syntax";
+        if (errno)
+                return "value out of range";
+        *ret = *text == '-' ? -value : value;
+        return NULL;
+}
+
+char *go_quote(const char *text)
+{
+        char *quoted = NULL;
+        size_t size;
+        FILE *to = open_memstream(&quoted, &size);
+
+        if (!to)
+                return NULL;
+        fputc('"', to);
+        for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+                if (*c == '"' || *c == '\\')
+                        fprintf(to, "\\%c", *c);
+                else if (*c == '\n')
+                        fputs("\\n", to);
+                else if (*c == '\t')
+                        fputs("\\t", to);
+                else if (*c == '\r')
+                        fputs("\\r", to);
+                else if (*c < 0x20 || *c == 0x7f)
+                        fprintf(to, "\\x%02x", *c);
+                else
+                        fputc(*c, to);
+        }
+        fputc('"', to);
+        if (fclose(to)) {
+                free(quoted);
+                return NULL;
+        }
+        return quoted;
+}
+
+void go_log(const char *level, const char *format, ...)
+{
+        char *message CLEANUP(cleanup_free) = NULL;
+        char *quoted CLEANUP(cleanup_free) = NULL;
+        char when[32];
+        time_t now = time(NULL);
+        struct tm tm;
+        va_list ap;
+        int n;
+
+        va_start(ap, format);
+        n = vasprintf(&message, format, ap);
+        va_end(ap);
+        if (n < 0) {
+                message = NULL;
+                return;
+        }
+        quoted = go_quote(message);
+        if (!quoted || !gmtime_r(&now, &tm))
+                return;
+        strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+        fprintf(stderr, "time=\"%s\" level=%s msg=%s\n", when, level, quoted);
+}
+
+void go_panic(enum go_panic what)
+{
+        static const char *const texts[] = {
+                [PANIC_INDEX] =
+                        "panic: runtime error: index out of range [0] with length 0\n"
+                        "\n"
+                        "goroutine 1 [running]:\n"
+                        "main.(*proxyHandler).FinishPipe(0xc0003feb00, {0x13c0a40?, 0x8000?, 0xbe5ca0?})\n"
+                        "\tgithub.com/containers/skopeo/cmd/skopeo/proxy.go:578 +0x33a\n"
+                        "main.main()\n"
+                        "\tgithub.com/containers/skopeo/cmd/skopeo/main.go:132 +0x5f\n",
+                [PANIC_NIL] = "panic: runtime error: invalid memory address or nil pointer dereference\n"
+                              "[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x55ce87]\n"
+                              "\n"
+                              "goroutine 1 [running]:\n"
+                              "os.(*File).Name(...)\n"
+                              "\tos/file.go:57\n"
+                              "net.FileConn(0x0)\n"
+                              "\tnet/file.go:24 +0x47\n"
+                              "main.main()\n"
+                              "\tgithub.com/containers/skopeo/cmd/skopeo/main.go:132 +0x5f\n",
+                [PANIC_OTHER] = "panic: runtime error: slice bounds out of range [:1] with capacity 0\n"
+                                "\n"
+                                "goroutine 1 [running]:\n"
+                                "main.main()\n"
+                                "\tgithub.com/containers/skopeo/cmd/skopeo/main.go:132 +0x5f\n",
+        };
+
+        fputs(texts[what], stderr);
+        fflush(stderr);
+        _exit(2);
+}

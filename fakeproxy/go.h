@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a Go program writes and reads things: type names in errors, booleans and integers on the command line, log
+ * lines, panics. What the fake needs to look like skopeo.
+ */
+#ifndef FAKEPROXY_GO_H
+#define FAKEPROXY_GO_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What %T says of a value that encoding/json read: "float64", "map[string]interface {}", .. Static text. */
+const char *go_type_name(struct json_object *object);
+
+/* What uint64(f) is on amd64, where nothing checks the range. */
+uint64_t go_uint64(double f);
+
+/* strconv.ParseBool. False: it is none. */
+bool go_parse_bool(const char *text, bool *ret);
+
+/* strconv.ParseInt(text, 0, 64). NULL, or what is wrong: "invalid syntax", "value out of range". */
+const char *go_parse_int(const char *text, int64_t *ret);
+
+/* Text in double quotes as %q writes it. The caller frees. NULL: no memory. */
+char *go_quote(const char *text);
+
+/* A line of logrus on stderr: time="..." level=LEVEL msg="...". */
+void go_log(const char *level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+enum go_panic {
+        PANIC_INDEX, /* FinishPipe without arguments */
+        PANIC_NIL,   /* a nil pointer: --sockfd -1 */
+        PANIC_OTHER, /* of a fault's making */
+};
+
+/* Writes what the Go runtime writes on stderr, and ends the process with status 2. */
+void go_panic(enum go_panic what) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The program cip-fakeproxy, also by the name skopeo: help, lists, and the socket that is served. Exit status as
+ * skopeo's: 0 after a clean end, 1 where it refuses, 2 for a panic; and 2 for a wrong setting of the fake's own.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fakeproxy/go.h"
+#include "fakeproxy/help.h"
+#include "fakeproxy/options.h"
+#include "fakeproxy/server.h"
+
+/* The behaviours that stand before the first packet. */
+static struct behaviours behaviours_of(const struct options *options)
+{
+        struct behaviours b = options->emulation.behaviours;
+
+        if (options->fault)
+                behaviours_add(&b, &options->fault->with);
+        return b;
+}
+
+/* ---- lists ---- */
+
+static void list_faults(void)
+{
+        for (size_t i = 0; i < fault_count(); i++) {
+                const struct fault *fault = fault_at(i);
+
+                printf("%-36s %s\n", fault->name, fault_about(fault));
+        }
+}
+
+static void list_quirks(void)
+{
+        char text[VERSION_TEXT_SIZE];
+
+        for (size_t i = 0; i < n_quirks; i++) {
+                printf("from %s", version_format(quirks[i].since, text));
+                if (quirks[i].until.major)
+                        printf(" to before %s", version_format(quirks[i].until, text));
+                printf(": %s (%s)\n", behaviours_about(&quirks[i].with), quirks[i].reason);
+        }
+}
+
+static void print_version(const struct options *options)
+{
+        char release[VERSION_TEXT_SIZE], protocol[VERSION_TEXT_SIZE];
+
+        version_format(options->emulation.release, release);
+        version_format(options->emulation.protocol, protocol);
+        if (options->own_name)
+                printf("cip-fakeproxy version %s (as skopeo version %s, protocol %s)\n", CIP_VERSION, release,
+                       protocol);
+        else
+                printf("skopeo version %s\n", release);
+}
+
+/* ---- serving ---- */
+
+static int fatal(bool silent, const char *text)
+{
+        if (!silent)
+                go_log("fatal", "%s", text);
+        return 1;
+}
+
+/* Judges --sockfd as skopeo does, which makes a socket of it. Returns -1, or the status to end with. */
+static int judge_socket(const struct options *options, const struct behaviours *b, int fd)
+{
+        int type;
+        socklen_t len = sizeof(type);
+
+        if (options->sockfd < 0) {
+                if (b->panics_on_negative_sockfd)
+                        go_panic(PANIC_NIL);
+                return fatal(b->silent_about_closed_sockfd, "file file+net sock: bad file descriptor");
+        }
+        if (b->sockfd_at_most && (uint64_t)options->sockfd > b->sockfd_at_most)
+                return fatal(false, "file file+net sock: number too large");
+        if (options->sockfd > INT32_MAX || fcntl(fd, F_GETFD) < 0)
+                return fatal(b->silent_about_closed_sockfd, "file file+net sock: fcntl: bad file descriptor");
+        if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0) {
+                while (b->accepts_any_socket)
+                        pause();
+                return fatal(b->silent_about_no_socket,
+                             "file file+net sock: getsockopt: socket operation on non-socket");
+        }
+        return -1;
+}
+
+/* As many descriptors as may be had, for as many open pipes as a client wants; Go does the same. */
+static void raise_descriptor_limit(void)
+{
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+                limit.rlim_cur = limit.rlim_max;
+                (void)setrlimit(RLIMIT_NOFILE, &limit);
+        }
+}
+
+/* No pipe may get the number of a standard descriptor that is closed, as what is written there would go into it. */
+static void open_standard_descriptors(bool stdin_too)
+{
+        for (int fd = stdin_too ? 0 : 1; fd <= 2; fd++) {
+                int null;
+
+                if (fcntl(fd, F_GETFD) >= 0)
+                        continue;
+                null = open("/dev/null", O_RDWR | O_CLOEXEC);
+                if (null >= 0 && null != fd) {
+                        (void)dup3(null, fd, O_CLOEXEC);
+                        close(null);
+                }
+        }
+}
+
+static int serve(const struct options *options)
+{
+        struct behaviours b = behaviours_of(options);
+        int fd = b.ignores_sockfd ? 0 : (int)options->sockfd;
+        int status;
+
+        open_standard_descriptors(!b.leaves_stdin_closed);
+        status = judge_socket(options, &b, fd);
+        if (status >= 0)
+                return status;
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+        raise_descriptor_limit();
+        return server_run(options, fd);
+}
+
+int main(int argc, char *argv[])
+{
+        struct options options = {0};
+        struct cip_error error = {0};
+        int r = options_parse(argc, argv, &options, &error);
+
+        if (r == -EPERM) {
+                go_log("fatal", "%s%s%s", error.message, options.hint ? "\n" : "",
+                       options.hint ? options.hint : "");
+                return 1;
+        }
+        if (r < 0) {
+                fprintf(stderr, "cip-fakeproxy: %s\n", error.message);
+                return 2;
+        }
+        if (options.global_tls_verify)
+                go_log("warning", "'--tls-verify' is deprecated, please set this on the specific subcommand");
+        switch (options.action) {
+        case ACTION_HELP:
+                (options.own_name ? help_own : help_root)(stdout, options.emulation.release);
+                break;
+        case ACTION_PROXY_HELP:
+                help_proxy(stdout, options.emulation.release);
+                break;
+        case ACTION_VERSION:
+                print_version(&options);
+                break;
+        case ACTION_FAULTS:
+                list_faults();
+                break;
+        case ACTION_QUIRKS:
+                list_quirks();
+                break;
+        case ACTION_SERVE:
+        default:
+                return serve(&options);
+        }
+        return fflush(stdout) || ferror(stdout) ? 1 : 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command line, read as skopeo reads its own: global flags, the subcommand, its flags. The fake's own flags
+ * may stand anywhere, and have environment variables for clients that know nothing of the fake.
+ */
+#ifndef FAKEPROXY_OPTIONS_H
+#define FAKEPROXY_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cip-error.h"
+#include "fakeproxy/emulate.h"
+#include "fakeproxy/faults.h"
+
+enum options_action {
+        ACTION_SERVE,
+        ACTION_HELP,       /* skopeo's */
+        ACTION_PROXY_HELP, /* skopeo's for the subcommand */
+        ACTION_VERSION,
+        ACTION_FAULTS, /* cip-fakeproxy faults */
+        ACTION_QUIRKS, /* cip-fakeproxy quirks */
+};
+
+/* What was said; strings are argv's or the environment's. */
+struct options {
+        bool own_name; /* called as cip-fakeproxy, or by any other name that is not skopeo */
+        enum options_action action;
+        struct emulation emulation;
+        const struct fault *fault; /* NULL: faithful */
+
+        bool debug, insecure_policy, no_creds, global_tls_verify, has_creds;
+        bool tls_verify;
+        const char *policy, *authfile, *creds, *username, *password, *registry_token;
+        const char *override_arch, *override_os, *override_variant;
+        int64_t sockfd;
+
+        const char *hint; /* a second line of what skopeo says where it refuses; NULL: none */
+};
+
+/*
+ * Reads argv. Returns 0; -EINVAL for a wrong use of the fake's own settings (status 2); -EPERM for what skopeo
+ * refuses (status 1, a line of its log). Both fill in @error.
+ */
+int options_parse(int argc, char *const argv[], struct options *ret, struct cip_error *error);
+
+#endif

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Filling a pipe without waiting. A faithful pipe from a file is spliced, and what is verified is read a second
+ * time, from the page cache, to be hashed while the client already reads; a pipe with steps is copied.
+ */
+#include "fakeproxy/pipe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/fd.h"
+
+/* From this size on a pipe gets more than the usual 64 KiB, which the small ones are to keep as real servers'. */
+#define LARGE ((uint64_t)4 * 1024 * 1024)
+#define LARGE_CAPACITY (1024 * 1024)
+
+/* Chunks that one pipe may have written before the others get their turn. */
+#define TURNS 8
+
+/* Bytes that are read and hashed at a time, so that they stay in the nearest cache. */
+#define HASH_PIECE ((size_t)32 * 1024)
+
+int pipe_new(uint64_t size, struct pipe **ret, int *ret_read_fd)
+{
+        struct pipe *pipe = calloc(1, sizeof(*pipe));
+        int fds[2];
+
+        if (!pipe)
+                return -ENOMEM;
+        if (pipe2(fds, O_CLOEXEC) < 0 || fcntl(fds[1], F_SETFL, O_WRONLY | O_NONBLOCK) < 0) {
+                free(pipe);
+                return -errno;
+        }
+        if (size >= LARGE)
+                (void)fcntl(fds[1], F_SETPIPE_SZ, LARGE_CAPACITY); /* refused where the user has many already */
+        pipe->write_fd = fds[1];
+        pipe->source_fd = -1;
+        *ret_read_fd = fds[0];
+        *ret = pipe;
+        return 0;
+}
+
+void pipe_free(struct pipe *pipe)
+{
+        if (!pipe)
+                return;
+        fd_close(pipe->write_fd);
+        fd_close(pipe->source_fd);
+        digest_free(pipe->digest);
+        free(pipe->memory);
+        free(pipe->error);
+        free(pipe);
+}
+
+int pipe_set_memory(struct pipe *pipe, const void *data, size_t len)
+{
+        pipe->memory = malloc(len + 1);
+        if (!pipe->memory)
+                return -ENOMEM;
+        memcpy(pipe->memory, data, len);
+        pipe->size = len;
+        return 0;
+}
+
+static void end_with(struct pipe *pipe, enum error_code code, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+static void end_with(struct pipe *pipe, enum error_code code, const char *format, ...)
+{
+        va_list ap;
+
+        va_start(ap, format);
+        if (vasprintf(&pipe->error, format, ap) < 0)
+                pipe->error = NULL;
+        va_end(ap);
+        pipe->code = code;
+}
+
+/* A raw blob's error pipe learns how its data pipe ended. */
+static void tell_error_pipe(struct pipe *pipe)
+{
+        struct pipe *errors = pipe->error_pipe;
+        char *text;
+        size_t len;
+
+        if (!errors)
+                return;
+        errors->held = false;
+        pipe->error_pipe = NULL;
+        if (errors->step || pipe->silent_errors || (!pipe->error && !pipe->errors_on_success))
+                return;
+        if (pipe_error_format(pipe->error ? pipe->code : ERROR_CODE_OTHER,
+                              pipe->error ? pipe->error : "something went wrong", &text, &len) < 0)
+                return;
+        errors->memory = text;
+        errors->size = len;
+}
+
+static void close_descriptors(struct pipe *pipe)
+{
+        if (pipe->closes_when_done)
+                fd_clear(&pipe->write_fd);
+        fd_clear(&pipe->source_fd);
+}
+
+void pipe_end(struct pipe *pipe, enum error_code code, const char *error)
+{
+        if (pipe->done)
+                return;
+        if (error)
+                end_with(pipe, code, "%s", error);
+        pipe->done = true;
+        tell_error_pipe(pipe);
+        close_descriptors(pipe);
+}
+
+/* The whole content was sent: does it hold what was asked for? In the order in which skopeo asks. */
+static void verify_and_end(struct pipe *pipe)
+{
+        char actual[DIGEST_TEXT_SIZE];
+
+        if (pipe->digest &&
+            (digest_finish(pipe->digest, actual) < 0 || strcmp(actual, pipe->expected_digest) != 0))
+                end_with(pipe, ERROR_CODE_OTHER, "corrupted blob, expecting %s", pipe->expected_digest);
+        else if (pipe->verify_size && pipe->offset != pipe->expected_size)
+                end_with(pipe, ERROR_CODE_OTHER, "expected %llu bytes in blob, got %llu",
+                         (unsigned long long)pipe->expected_size, (unsigned long long)pipe->offset);
+        pipe_end(pipe, ERROR_CODE_NONE, NULL);
+}
+
+/* A write failed. Returns whether that ends the pipe. */
+static void write_failed(struct pipe *pipe, int errnum)
+{
+        if (errnum == EPIPE && pipe->never_notices_reader_gone) {
+                pipe->held = true;
+                return;
+        }
+        if (errnum == EPIPE && pipe->forgets_reader_gone)
+                pipe_end(pipe, ERROR_CODE_NONE, NULL);
+        else
+                end_with(pipe, errnum == EPIPE ? ERROR_CODE_EPIPE : ERROR_CODE_OTHER, "write |1: %s",
+                         errnum == EPIPE ? "broken pipe" : strerrordesc_np(errnum));
+        pipe_end(pipe, ERROR_CODE_NONE, NULL);
+}
+
+/* Reads up to @len bytes of content at the offset. 0 at its end, -1 when that failed (and has ended the pipe). */
+static ssize_t read_content(struct pipe *pipe, char *buffer, size_t len)
+{
+        ssize_t n;
+
+        if (pipe->memory || pipe->source_fd < 0) {
+                uint64_t left = pipe->size - pipe->offset;
+
+                n = (ssize_t)(left < len ? left : len);
+                if (n > 0 && pipe->memory)
+                        memcpy(buffer, pipe->memory + pipe->offset, (size_t)n);
+                return n;
+        }
+        do
+                n = pread(pipe->source_fd, buffer, len, (off_t)pipe->offset);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                pipe_end(pipe, ERROR_CODE_OTHER, strerrordesc_np(errno));
+        return n;
+}
+
+/* Counts @n bytes of content as sent, which stand in @data (NULL: they are read again where they are hashed). */
+static void took(struct pipe *pipe, const char *data, char *buffer, size_t n)
+{
+        while (n > 0) {
+                size_t part = n < HASH_PIECE ? n : HASH_PIECE;
+
+                if (pipe->digest && !data) {
+                        ssize_t got = read_content(pipe, buffer, part);
+
+                        if (got <= 0)
+                                return;
+                        part = (size_t)got;
+                }
+                if (pipe->digest)
+                        digest_update(pipe->digest, data ? data : buffer, part);
+                pipe->offset += part;
+                n -= part;
+                if (data)
+                        data += part;
+        }
+}
+
+static ssize_t write_some(struct pipe *pipe, const void *data, size_t len)
+{
+        ssize_t n;
+
+        do
+                n = write(pipe->write_fd, data, len);
+        while (n < 0 && errno == EINTR);
+        if (n < 0 && errno != EAGAIN)
+                write_failed(pipe, errno);
+        return n;
+}
+
+/* How much the pipe may take, so that no more is read than can be written. */
+static size_t room(const struct pipe *pipe)
+{
+        int filled = 0, capacity = fcntl(pipe->write_fd, F_GETPIPE_SZ);
+
+        if (capacity <= 0 || ioctl(pipe->write_fd, FIONREAD, &filled) < 0)
+                return PIPE_CHUNK;
+        return capacity - filled < 4096 ? 4096 : (size_t)(capacity - filled);
+}
+
+/* Sends up to @max bytes of content, inverted where asked. Returns what was sent; 0 at the end; -1: not now. */
+static ssize_t send_content(struct pipe *pipe, char *buffer, uint64_t max, bool flip)
+{
+        size_t want = room(pipe);
+        ssize_t n, sent;
+
+        if (want > PIPE_CHUNK)
+                want = PIPE_CHUNK;
+        if (want > max)
+                want = (size_t)max;
+        n = read_content(pipe, buffer, want);
+        if (n <= 0)
+                return n;
+        for (ssize_t i = 0; flip && i < n; i++)
+                buffer[i] = (char)~buffer[i];
+        sent = write_some(pipe, buffer, (size_t)n);
+        if (sent <= 0)
+                return -1;
+        for (ssize_t i = 0; flip && i < sent; i++)
+                buffer[i] = (char)~buffer[i];
+        took(pipe, buffer, buffer, (size_t)sent);
+        return sent;
+}
+
+/* The faithful way, for a while: a fast reader of one pipe is not to starve all else. Returns whether anything went. */
+static bool pump_rest(struct pipe *pipe, char *buffer)
+{
+        bool progress = false;
+
+        for (int turn = 0; turn < TURNS && !pipe->done && !pipe->held; turn++) {
+                loff_t offset = (loff_t)pipe->offset;
+                ssize_t n = -1;
+
+                errno = EINVAL;
+                if (!pipe->memory && pipe->source_fd >= 0)
+                        n = splice(pipe->source_fd, &offset, pipe->write_fd, NULL, PIPE_CHUNK,
+                                   SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+                if (n > 0) {
+                        took(pipe, NULL, buffer, (size_t)n);
+                } else if (n < 0 && errno == EINVAL) {
+                        n = send_content(pipe, buffer, UINT64_MAX,
+                                         false); /* a file system that cannot splice */
+                } else if (n < 0 && errno != EAGAIN) {
+                        write_failed(pipe, errno);
+                }
+                if (n == 0)
+                        verify_and_end(pipe);
+                if (n < 0)
+                        return progress;
+                progress = true;
+        }
+        return progress;
+}
+
+static bool next_step(struct pipe *pipe)
+{
+        pipe->step++;
+        pipe->step_done = 0;
+        pipe->wake_ns = 0;
+        return true;
+}
+
+/* A step that sends @left bytes of content. */
+static bool step_content(struct pipe *pipe, char *buffer, uint64_t left)
+{
+        bool drip = pipe->step->op == DATA_DRIP;
+        ssize_t n;
+
+        if (left == 0)
+                return next_step(pipe);
+        n = send_content(pipe, buffer, drip ? 1 : left, pipe->step->op == DATA_FLIP);
+        if (n == 0)
+                return next_step(pipe);
+        if (n < 0)
+                return false;
+        pipe->step_done += (uint64_t)n;
+        if (drip)
+                pipe->wake_ns = monotonic_ns() + 1000000;
+        return true;
+}
+
+/* A step that sends bytes which are not of the content. */
+static bool step_bytes(struct pipe *pipe, char *buffer, const char *data, uint64_t left)
+{
+        size_t part = left < PIPE_CHUNK ? (size_t)left : PIPE_CHUNK;
+        ssize_t n;
+
+        if (left == 0)
+                return next_step(pipe);
+        if (!data)
+                memset(buffer, 0, part);
+        n = write_some(pipe, data ? data : buffer, part);
+        if (n <= 0)
+                return false;
+        pipe->step_done += (uint64_t)n;
+        return true;
+}
+
+/* A step that leaves content out. */
+static bool step_skip(struct pipe *pipe, char *buffer)
+{
+        uint64_t left = pipe->size - pipe->offset;
+
+        took(pipe, NULL, buffer, (size_t)(left < pipe->step->n ? left : pipe->step->n));
+        return next_step(pipe);
+}
+
+/* One step, or a part of it. Returns whether the next may follow at once. */
+static bool pump_step(struct pipe *pipe, char *buffer)
+{
+        const struct data_step *step = pipe->step;
+        uint64_t left = step->n - pipe->step_done;
+
+        switch (step->op) {
+        case DATA_REST:
+                pipe->step = NULL;
+                return true;
+        case DATA_SEND:
+        case DATA_FLIP:
+        case DATA_DRIP:
+                return step_content(pipe, buffer, left);
+        case DATA_SKIP:
+                return step_skip(pipe, buffer);
+        case DATA_BYTES:
+                return step_bytes(pipe, buffer, step->bytes.data + pipe->step_done,
+                                  step->bytes.len - pipe->step_done);
+        case DATA_ZEROS:
+                return step_bytes(pipe, buffer, NULL, left);
+        case DATA_WAIT:
+                if (pipe->wake_ns)
+                        return next_step(pipe);
+                pipe->wake_ns = monotonic_ns() + step->n * 1000000;
+                return true;
+        case DATA_CLOSE:
+                fd_clear(&pipe->write_fd);
+                pipe_end(pipe, ERROR_CODE_NONE, NULL);
+                return false;
+        case DATA_FAIL:
+                pipe_end(pipe, ERROR_CODE_OTHER, step->bytes.data);
+                return false;
+        case DATA_END:
+                pipe_end(pipe, ERROR_CODE_NONE, NULL);
+                return false;
+        case DATA_STALL:
+        default:
+                return false;
+        }
+}
+
+bool pipe_wants_room(const struct pipe *pipe, uint64_t now_ns)
+{
+        if (pipe->done || pipe->held || pipe->write_fd < 0 || pipe->wake_ns > now_ns)
+                return false;
+        return !pipe->step || pipe->step->op != DATA_STALL;
+}
+
+bool pipe_pump(struct pipe *pipe, char *buffer)
+{
+        bool progress = false;
+
+        while (pipe->step && pipe_wants_room(pipe, pipe->wake_ns ? monotonic_ns() : 0) &&
+               pump_step(pipe, buffer))
+                progress = true;
+        if (!pipe->step && pipe_wants_room(pipe, 0))
+                progress |= pump_rest(pipe, buffer);
+        return progress || pipe->done;
+}

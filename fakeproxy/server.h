@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A session of the fake: what it holds, and what its parts call of one another. server.c has the event loop and
+ * reads packets, methods.c carries requests out, answer.c sends replies and does what rules say.
+ */
+#ifndef FAKEPROXY_SERVER_H
+#define FAKEPROXY_SERVER_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fakeproxy/emulate.h"
+#include "fakeproxy/options.h"
+#include "fakeproxy/pipe.h"
+#include "fakeproxy/rule.h"
+#include "image/source.h"
+#include "protocol/message.h"
+#include "protocol/method.h"
+#include "protocol/packet.h"
+
+struct open_image {
+        uint64_t id;
+        bool closed; /* kept by a fault */
+        struct image *image;
+};
+
+/* A packet that waits to be sent, and what it waits for. */
+struct outgoing {
+        struct outgoing *next;
+        char *data;
+        size_t len;
+        int *fds; /* owned */
+        size_t n_fds;
+        uint64_t not_before_ns;
+        struct pipe *after_pipe; /* NULL, or one that must be done first */
+};
+
+/* The answer to a request, before it is text. Zero-initialise. */
+struct answer {
+        bool success;
+        struct json_object *value;
+        uint32_t pipeid;
+        enum error_code code;
+        char *error; /* NULL: success, once `success` is set */
+        int fds[2];  /* owned */
+        size_t n_fds;
+        struct pipe *pipe, *errors; /* borrowed from the server's list */
+        bool none;                  /* no reply, ever (Shutdown) */
+        bool later;                 /* no reply yet (FinishPipe waits) */
+};
+
+struct server {
+        int socket; /* owned */
+        bool is_stream;
+        const struct options *options;
+        struct behaviours b;
+        const struct rule *rules;
+        size_t n_rules;
+        struct rule_state *states;
+
+        bool initialized;
+        uint64_t last_image_id;
+        struct open_image *images;
+        size_t n_images;
+        struct pipe *pipes; /* oldest first */
+        size_t n_pipes_made;
+
+        struct packet packet;
+        uint64_t n_packets, n_events;
+        struct outgoing *out;  /* oldest first */
+        struct outgoing *kept; /* a reply that is sent behind the next (answers_out_of_order) */
+        char *buffer;          /* PIPE_CHUNK bytes */
+
+        bool stopped_reading; /* by a rule */
+        bool input_ended;     /* nothing will be read, and pipes go on */
+        bool ended;           /* the loop ends */
+        int status;           /* and the process with this one */
+};
+
+/* Serves on @take_socket to the end. Returns the process's exit status. */
+int server_run(const struct options *options, int take_socket);
+
+/* Lets the loop end. @status is 0 or 1, which behaviours may change. */
+void server_end(struct server *server, int status);
+
+/* ---- methods.c ---- */
+
+/* Carries out a request. */
+void method_execute(struct server *server, const struct request *request, struct answer *ret);
+
+/* Fills in a failure; a code of 0.2.8 is taken in any version. */
+void answer_fail(struct answer *answer, enum error_code code, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+/* The outcome of a pipe as the answer to FinishPipe. The pipe is closed and forgotten. */
+void finish_pipe(struct server *server, struct pipe *pipe, struct answer *ret);
+
+void images_free(struct server *server);
+
+/* ---- answer.c ---- */
+
+/* Turns an answer into packets, as behaviours and the rule (may be NULL) will have it. Clears @answer. */
+void answer_send(struct server *server, struct answer *answer, const struct rule_do *rule);
+
+/* What a rule does besides answering, for events that have no answer. */
+void rule_act(struct server *server, const struct rule_do *rule);
+
+void answer_clear(struct answer *answer);
+
+/* Sends what can be sent now. False: the client is gone, or the like (the server has ended). */
+bool outgoing_flush(struct server *server);
+
+/* When the first packet may go; UINT64_MAX: it waits for something else than time. */
+uint64_t outgoing_wake_ns(const struct server *server);
+
+void outgoing_free(struct outgoing *outgoing);
+
+#endif

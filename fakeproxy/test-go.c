@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of Go's ways of reading and writing.
+ */
+#include <json-c/json.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/testing.h"
+#include "fakeproxy/go.h"
+#include "protocol/message.h"
+
+START_TEST(test_booleans_have_twelve_spellings)
+{
+        static const char *const good[] = {"1", "t", "T", "true", "TRUE", "True"};
+        static const char *const bad[] = {"", "yes", "tRUE", "10", " true", "truer"};
+        bool b;
+
+        for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+                b = false;
+                ck_assert(go_parse_bool(good[i], &b) && b);
+        }
+        ck_assert(go_parse_bool("F", &b) && !b);
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+                ck_assert_msg(!go_parse_bool(bad[i], &b), "%s", bad[i]);
+}
+END_TEST
+
+START_TEST(test_integers_are_read_in_any_base)
+{
+        static const struct {
+                const char *text;
+                int64_t value;
+        } good[] = {{"0", 0},     {"7", 7},     {"-1", -1},
+                    {"+3", 3},    {"0x1f", 31}, {"0b101", 5},
+                    {"0o17", 15}, {"017", 15},  {"9223372036854775807", INT64_MAX}};
+        static const char *const bad[] = {"", "x", "-", "1 ", "0x", " 1", "1.0", "--1"};
+        int64_t value;
+
+        for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+                ck_assert_msg(!go_parse_int(good[i].text, &value), "%s", good[i].text);
+                ck_assert_int_eq(value, good[i].value);
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+                ck_assert_str_eq(go_parse_int(bad[i], &value), "invalid syntax");
+        ck_assert_str_eq(go_parse_int("9223372036854775808", &value), "value out of range");
+}
+END_TEST
+
+START_TEST(test_numbers_are_converted_as_on_amd64)
+{
+        ck_assert_uint_eq(go_uint64(1.9), 1);
+        ck_assert_uint_eq(go_uint64(-0.5), 0);
+        ck_assert_uint_eq(go_uint64(-1), UINT64_MAX);
+        ck_assert_uint_eq(go_uint64(-1e30), UINT64_C(1) << 63);
+        ck_assert_uint_eq(go_uint64(0x1p63), UINT64_C(1) << 63);
+        ck_assert_uint_eq(go_uint64(0x1p53), UINT64_C(1) << 53);
+        (void)go_uint64(NAN);
+        (void)go_uint64(INFINITY);
+}
+END_TEST
+
+START_TEST(test_types_have_gos_names)
+{
+        static const char *const cases[][2] = {{"null", "<nil>"},
+                                               {"true", "bool"},
+                                               {"1", "float64"},
+                                               {"1.5", "float64"},
+                                               {"\"x\"", "string"},
+                                               {"[]", "[]interface {}"},
+                                               {"{}", "map[string]interface {}"}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct json_object *json CLEANUP(cleanup_json) = json_tokener_parse(cases[i][0]);
+
+                ck_assert_str_eq(go_type_name(json), cases[i][1]);
+        }
+}
+END_TEST
+
+START_TEST(test_quoted_text_is_on_one_line)
+{
+        char *quoted CLEANUP(cleanup_free) = go_quote("a\"b\\c\nd\te\x01\x7f\xc3\xa4");
+
+        ck_assert_str_eq(quoted, "\"a\\\"b\\\\c\\nd\\te\\x01\\x7f\xc3\xa4\"");
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("go");
+        TCase *tcase = testing_case(suite, "go");
+
+        tcase_add_test(tcase, test_booleans_have_twelve_spellings);
+        tcase_add_test(tcase, test_integers_are_read_in_any_base);
+        tcase_add_test(tcase, test_numbers_are_converted_as_on_amd64);
+        tcase_add_test(tcase, test_types_have_gos_names);
+        tcase_add_test(tcase, test_quoted_text_is_on_one_line);
+        return testing_main(suite);
+}

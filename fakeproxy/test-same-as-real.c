@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sends the same requests to the real skopeo and to the fake as that release, and wants the same replies, byte for
+ * byte but for the numbers of pipes, and the same data. The real one is `skopeo` or what CIP_TEST_SKOPEO names;
+ * where there is none, or one of a release that is not emulated, the test is skipped. Fixtures are a good image, a
+ * list, docker's schema 2, an artifact and broken ones.
+ */
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/testing.h"
+#include "base/tmpdir.h"
+#include "fakeproxy/drive.h"
+#include "fakeproxy/emulate.h"
+#include "image/fixture.h"
+#include "image/layout.h"
+#include "protocol/message.h"
+
+#define SKIPPED 77
+
+/* Where servers find the images: @ in a request is the folder, D and S digest and size of the first layer of "tar". */
+static const char *const fixture_names[] = {
+        "tar",           "index",         "docker",    "artifact",    "blob-65537",         "layers-300",
+        "broken-digest", "broken-config", "config-1m", "manifest-1m", "broken-missing-blob"};
+
+/* Image ids: 1 is tar, 2 the list, 3 a folder that is not there, 4 the artifact, 5 to 9 as opened below. */
+static const char *const requests[] = {
+        "{\"method\":\"OpenImage\",\"args\":[\"oci:@/tar:latest\"]}",
+        "{\"method\":\"FinishPipe\",\"args\":[3]}",
+        "{\"method\":\"GetLayerInfo\",\"args\":[]}",
+        "{\"method\":\"Nonsense\",\"args\":[]}",
+        "{\"method\":\"Initialize\",\"args\":[1]}",
+        "{\"method\":\"Initialize\"}",
+        "{\"method\":\"Initialize\"}",
+        "{\"method\":\"initialize\",\"args\":[]}",
+        "{\"args\":[]}",
+        "{}",
+        "[]",
+        "\"x\"",
+        "3",
+        "null",
+        "{\"method\":3}",
+        "{\"method\":\"OpenImage\",\"args\":{}}",
+        "{\"method\":\"OpenImage\",\"args\":\"x\"}",
+        "{\"method\":null,\"args\":null}",
+        "{\"method\":\"OpenImage\"",
+        "{\"METHOD\":\"A\",\"method\":\"B\"}",
+        "{\"method\":\"A\",\"METHOD\":\"B\",\"method\":null}",
+        "{\"method\":\"No\xffnse<>&\xe2\x80\xa8\\u0001\\ud800x\x7f\"}",
+        "{\"method\":\"OpenImage\",\"args\":[]}",
+        "{\"method\":\"OpenImage\",\"args\":[1]}",
+        "{\"method\":\"OpenImage\",\"args\":[null]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"oci:@/tar:latest\",1]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"nonsense\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"nonsense:x\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"oci:@/tar:nope\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"oci:@/nope:nope\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"oci:@/tar:la test\"]}",
+        "{\"method\":\"OpenImageOptional\",\"args\":[\"oci:@/tar:nope\"]}",
+        "{\"method\":\"OpenImageOptional\",\"args\":[\"oci:@/nope:nope\"]}",
+        "{\"method\":\"OpenImageOptional\",\"args\":[\"nonsense:x\"]}",
+        "{\"method\":\"OpenImageOptional\",\"args\":[3]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"oci:@/tar:latest\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"oci:@/index:latest\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"dir:@/nope\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"oci:@/artifact:latest\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"oci:@/blob-65537:latest\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"oci:@/layers-300:latest\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"oci:@/broken-config:latest\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"dir:@/docker-dir\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"oci:@/manifest-1m:latest\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"oci:@/config-1m:latest\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"oci:@/broken-digest:latest\"]}",
+        "{\"method\":\"GetManifest\",\"args\":[]}",
+        "{\"method\":\"GetManifest\",\"args\":[1,1]}",
+        "{\"method\":\"GetManifest\",\"args\":[\"1\"]}",
+        "{\"method\":\"GetManifest\",\"args\":[null]}",
+        "{\"method\":\"GetManifest\",\"args\":[true]}",
+        "{\"method\":\"GetManifest\",\"args\":[[]]}",
+        "{\"method\":\"GetManifest\",\"args\":[{}]}",
+        "{\"method\":\"GetManifest\",\"args\":[0]}",
+        "{\"method\":\"GetManifest\",\"args\":[99]}",
+        "{\"method\":\"GetManifest\",\"args\":[-1]}",
+        "{\"method\":\"GetManifest\",\"args\":[-0.5]}",
+        "{\"method\":\"GetManifest\",\"args\":[1.5]}",
+        "{\"method\":\"GetManifest\",\"args\":[9007199254740991]}",
+        "{\"method\":\"GetManifest\",\"args\":[9007199254740992]}",
+        "{\"method\":\"GetManifest\",\"args\":[1e30]}",
+        "{\"method\":\"GetManifest\",\"args\":[-1e30]}",
+        "{\"method\":\"GetManifest\",\"args\":[1e400]}",
+        "{\"method\":\"GetManifest\",\"args\":[1]}",
+        "{\"method\":\"GetManifest\",\"args\":[2]}",
+        "{\"method\":\"GetManifest\",\"args\":[3]}",
+        "{\"method\":\"GetManifest\",\"args\":[4]}",
+        "{\"method\":\"GetManifest\",\"args\":[8]}",
+        "{\"method\":\"GetManifest\",\"args\":[9]}",
+        "{\"method\":\"GetFullConfig\",\"args\":[]}",
+        "{\"method\":\"GetFullConfig\",\"args\":[0]}",
+        "{\"method\":\"GetFullConfig\",\"args\":[1]}",
+        "{\"method\":\"GetFullConfig\",\"args\":[2]}",
+        "{\"method\":\"GetFullConfig\",\"args\":[3]}",
+        "{\"method\":\"GetFullConfig\",\"args\":[7]}",
+        "{\"method\":\"GetFullConfig\",\"args\":[8]}",
+        "{\"method\":\"GetFullConfig\",\"args\":[10]}",
+        "{\"method\":\"GetConfig\",\"args\":[1]}",
+        "{\"method\":\"GetConfig\",\"args\":[8]}",
+        "{\"method\":\"GetConfig\",\"args\":[99]}",
+        "{\"method\":\"GetLayerInfo\",\"args\":[0]}",
+        "{\"method\":\"GetLayerInfo\",\"args\":[1]}",
+        "{\"method\":\"GetLayerInfo\",\"args\":[6]}",
+        "{\"method\":\"GetLayerInfo\",\"args\":[8]}",
+        "{\"method\":\"GetLayerInfoPiped\",\"args\":[1]}",
+        "{\"method\":\"GetLayerInfoPiped\",\"args\":[6]}",
+        "{\"method\":\"GetBlob\",\"args\":[]}",
+        "{\"method\":\"GetBlob\",\"args\":[1]}",
+        "{\"method\":\"GetBlob\",\"args\":[99,\"%D\",%S]}",
+        "{\"method\":\"GetBlob\",\"args\":[1,7,%S]}",
+        "{\"method\":\"GetBlob\",\"args\":[1,\"nonsense\",%S]}",
+        "{\"method\":\"GetBlob\",\"args\":[1,\"sha256:abc\",%S]}",
+        "{\"method\":\"GetBlob\",\"args\":[1,\"md5:abc\",%S]}",
+        "{\"method\":\"GetBlob\",\"args\":[1,\"x\",\"x\"]}",
+        "{\"method\":\"GetBlob\",\"args\":[1,\"%D\",\"1\"]}",
+        "{\"method\":\"GetBlob\",\"args\":[1,\"%D\",-1]}",
+        "{\"method\":\"GetBlob\",\"args\":[1,\"%D\",10]}",
+        "{\"method\":\"GetBlob\",\"args\":[1,\"%D\",%S]}",
+        "{\"method\":\"GetBlob\",\"args\":[3,\"%D\",%S]}",
+        "{\"method\":\"GetRawBlob\",\"args\":[]}",
+        "{\"method\":\"GetRawBlob\",\"args\":[1,7]}",
+        "{\"method\":\"GetRawBlob\",\"args\":[1,\"%D\"]}",
+        "{\"method\":\"GetRawBlob\",\"args\":[1,\"sha256:%0\"]}",
+        "{\"method\":\"CloseImage\",\"args\":[]}",
+        "{\"method\":\"CloseImage\",\"args\":[\"x\"]}",
+        "{\"method\":\"CloseImage\",\"args\":[99]}",
+        "{\"method\":\"CloseImage\",\"args\":[1]}",
+        "{\"method\":\"CloseImage\",\"args\":[1]}",
+        "{\"method\":\"FinishPipe\",\"args\":[\"3\"]}",
+        "{\"method\":\"FinishPipe\",\"args\":[0]}",
+        "{\"method\":\"FinishPipe\",\"args\":[3.5]}",
+        "{\"method\":\"FinishPipe\",\"args\":[-1]}",
+        "{\"method\":\"FinishPipe\",\"args\":[4294967299]}",
+        "{\"method\":\"FinishPipe\",\"args\":[5,6]}",
+        "{\"method\":\"FinishPipe\",\"args\":[9007199254740992]}",
+};
+
+/* What is known of the images. */
+struct world {
+        char *folder;
+        char digest[DIGEST_TEXT_SIZE];
+        int64_t size;
+};
+
+static void make_images(struct world *world)
+{
+        struct layout *layout CLEANUP(cleanup_layout_free) = NULL;
+        struct manifest *manifest CLEANUP(cleanup_manifest_free) = NULL;
+        char *text CLEANUP(cleanup_free) = NULL;
+        const struct content *entry;
+        struct cip_error error;
+        char path[4096];
+        size_t len;
+
+        ck_assert_ok(tmpdir_new("cip-same", &world->folder, &error));
+        for (size_t i = 0; i < ARRAY_SIZE(fixture_names); i++) {
+                snprintf(path, sizeof(path), "%s/%s", world->folder, fixture_names[i]);
+                ck_assert_ok(fixture_write_oci(fixture_find(fixture_names[i]), path, "latest", &error));
+        }
+        snprintf(path, sizeof(path), "%s/docker-dir", world->folder);
+        ck_assert_ok(fixture_write_dir(fixture_find("docker"), path, &error));
+        snprintf(path, sizeof(path), "%s/tar", world->folder);
+        ck_assert_ok(layout_open(path, &layout, &error));
+        ck_assert_ok(layout_find(layout, "latest", &entry, &error));
+        ck_assert_ok(layout_read_blob(layout, entry->digest, MANIFEST_MAX, &text, &len, &error));
+        ck_assert_ok(manifest_parse(text, len, &manifest, &error));
+        snprintf(world->digest, sizeof(world->digest), "%s", manifest->entries[0].digest);
+        world->size = manifest->entries[0].size;
+}
+
+/* The request with the folder, the digest and the size filled in. The caller frees. */
+static char *fill_in(const struct world *world, const char *request)
+{
+        char *text = NULL;
+        size_t size;
+        FILE *to = open_memstream(&text, &size);
+
+        ck_assert_ptr_nonnull(to);
+        for (const char *c = request; *c; c++) {
+                if (*c == '@')
+                        fputs(world->folder, to);
+                else if (!strncmp(c, "%D", 2))
+                        fputs(world->digest, to);
+                else if (!strncmp(c, "%S", 2))
+                        fprintf(to, "%" PRId64, world->size);
+                else if (!strncmp(c, "%0", 2))
+                        fprintf(to, "%064d", 0);
+                else
+                        fputc(*c, to);
+                c += *c == '%';
+        }
+        fclose(to);
+        return text;
+}
+
+/* The reply with the pipe's number put to 1. The caller frees. */
+static char *without_pipe_id(const char *reply)
+{
+        static const char key[] = "\"pipeid\":";
+        char *text = strdup(reply ? reply : "(hung up)");
+        char *id, *end;
+
+        ck_assert_ptr_nonnull(text);
+        id = strstr(text, key);
+        if (!id)
+                return text;
+        id += strlen(key);
+        for (end = id; *end >= '0' && *end <= '9';)
+                end++;
+        if (*id != '0') {
+                *id = '1';
+                memmove(id + 1, end, strlen(end) + 1);
+        }
+        return text;
+}
+
+/* What one server says to one request: its replies and the digests of its data, as text. The caller frees. */
+static char *answer(struct drive *drive, const char *request)
+{
+        char *reply CLEANUP(cleanup_free) = without_pipe_id(drive_call(drive, request));
+        char *data CLEANUP(cleanup_free) = NULL;
+        char digests[2][DIGEST_TEXT_SIZE] = {"", ""};
+        char *finished CLEANUP(cleanup_free) = NULL;
+        size_t len[2] = {0, 0}, n = drive->packet.n_fds;
+        char *text;
+
+        if (n == 1) {
+                data = drive_finish(drive, &len[0]);
+                ck_assert_ok(digest_of(DIGEST_SHA256, data, len[0], digests[0]));
+                finished = without_pipe_id(drive->packet.data);
+        }
+        for (size_t i = 0; n == 2 && i < 2; i++) {
+                free(STEAL(data));
+                data = drive_read(drive, i, &len[i]);
+                ck_assert_ok(digest_of(DIGEST_SHA256, data, len[i], digests[i]));
+        }
+        ck_assert_int_ge(asprintf(&text, "%s\n  descriptors: %zu; %zu bytes %s; %zu bytes %s; finish: %s",
+                                  reply, n, len[0], digests[0], len[1], digests[1],
+                                  finished ? finished : "none"),
+                         0);
+        return text;
+}
+
+/* The release of a skopeo. "" where it cannot be asked. */
+static void release_of(const char *command, char ret[64])
+{
+        char line[256];
+        FILE *from;
+
+        snprintf(line, sizeof(line), "%s --version 2>/dev/null", command);
+        from = popen(line, "re"); /* NOLINT: a test's own command */
+        ret[0] = '\0';
+        if (!from)
+                return;
+        if (fscanf(from, "skopeo version %63s", ret) != 1)
+                ret[0] = '\0';
+        pclose(from);
+}
+
+/* What the test case compares. */
+static const char *real_command, *fake_command;
+static char release[64];
+
+START_TEST(test_answers_as_the_real_one)
+{
+        struct world world;
+        struct drive real CLEANUP_DRIVE = {0}, fake CLEANUP_DRIVE = {0};
+        static const char flags[] = "--insecure-policy experimental-image-proxy";
+        char emulate[100];
+        int differences = 0;
+
+        make_images(&world);
+        snprintf(emulate, sizeof(emulate), "CIP_FAKEPROXY_EMULATE=%s", release);
+        drive_start(&real, real_command, NULL, flags);
+        drive_start(&fake, fake_command, emulate, flags);
+        for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+                char *request CLEANUP(cleanup_free) = fill_in(&world, requests[i]);
+                char *wanted CLEANUP(cleanup_free) = answer(&real, request);
+                char *got CLEANUP(cleanup_free) = answer(&fake, request);
+
+                if (!strcmp(wanted, got))
+                        continue;
+                differences++;
+                printf("%s\n- %s\n+ %s\n", request, wanted, got);
+        }
+        printf("%zu requests as skopeo %s, %d differences\n", ARRAY_SIZE(requests), release, differences);
+        fflush(stdout);
+        ck_assert_int_eq(drive_end(&real), 0);
+        ck_assert_int_eq(drive_end(&fake), 0);
+        ck_assert_int_eq(differences, 0);
+        tmpdir_remove(world.folder);
+}
+END_TEST
+
+int main(int argc, char *argv[])
+{
+        Suite *suite = suite_create("same as real");
+        struct emulation emulation;
+        struct cip_error error;
+
+        if (argc != 2) {
+                fprintf(stderr, "usage: %s CIP-FAKEPROXY\n", argv[0]);
+                return 2;
+        }
+        fake_command = argv[1];
+        real_command = getenv("CIP_TEST_SKOPEO") ? getenv("CIP_TEST_SKOPEO") : "skopeo";
+        release_of(real_command, release);
+        if (!*release) {
+                printf("skipped: there is no %s here\n", real_command);
+                return SKIPPED;
+        }
+        if (emulation_find(release, &emulation, &error) < 0 || !emulation.is_release) {
+                printf("skipped: release %s is not emulated\n", release);
+                return SKIPPED;
+        }
+        tcase_add_test(testing_case(suite, "requests"), test_answers_as_the_real_one);
+        return testing_main(suite);
+}
