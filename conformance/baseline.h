@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Baselines: what released servers are known to do wrong, so that a run tells what is new from what is old. A
+ * JSON file, read strictly:
+ *
+ *   {"baseline": 1, "entries": [
+ *     {"check": ID, "releases": ["1.9.3", "1.18.0..1.22.0", "0.2.6"], "defect": SENTENCE, "reference": TEXT}]}
+ *
+ * A release with a major number of 0 is a version of the protocol, any other one is a release of skopeo, as
+ * `COMMAND --version` says. A..B is from A to B, both included. An optional "mention" is a text that the
+ * shortfall's message must have for the entry to fit.
+ */
+#ifndef CONFORMANCE_BASELINE_H
+#define CONFORMANCE_BASELINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/cip-error.h"
+#include "base/cleanup.h"
+#include "conformance/check.h"
+
+struct release_range {
+        struct version first, last;
+};
+
+struct baseline_entry {
+        const struct check *check;
+        struct release_range *releases;
+        size_t n_releases;
+        char *defect, *reference, *mention; /* mention may be NULL */
+};
+
+struct baseline {
+        char *name; /* the file's name, for messages */
+        struct baseline_entry *entries;
+        size_t n_entries;
+};
+
+/* Reads a file. Returns 0, or a negative errno with @error, which names the file and what is wrong there. */
+int baseline_load(const char *path, struct baseline **ret, struct cip_error *error);
+
+/* Reads a text, called @name in messages. */
+int baseline_parse(const char *name, const char *text, size_t len, struct baseline **ret,
+                   struct cip_error *error);
+
+/* The baseline that this program was built with: conformance/known/skopeo.json. */
+int baseline_built_in(struct baseline **ret, struct cip_error *error);
+
+void baseline_free(struct baseline *baseline);
+DEFINE_CLEANUP(struct baseline *, baseline_free);
+
+/*
+ * The entry for a check of a server of this protocol and release ("" where it has none), or NULL. @message: the
+ * shortfall's, or NULL where there is none.
+ */
+const struct baseline_entry *baseline_find(const struct baseline *baseline, const struct check *check,
+                                           struct version protocol, const char *release, const char *message);
+
+#endif

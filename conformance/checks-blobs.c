@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The checks of GetBlob: every byte of blobs of each size, the size that the reply tells, and what the server
+ * verifies: a wrong size or digest is reported by FinishPipe, behind the data.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "conformance/groups.h"
+#include "conformance/sample.h"
+
+#define NAMED(name) .id = "blobs/" name, .fault = "blobs/" name
+
+#define ZEROS_DIGEST "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+/* The one layer of @fixture, whole. */
+static void expect_whole(struct check_context *c, const char *fixture, const char *tag)
+{
+        CLEANUP(cleanup_free) char *data = NULL;
+        const struct content *layer = sample_layer_of(c, fixture, 0);
+        uint64_t id = sample_open(c, fixture, tag);
+        size_t len;
+
+        sample_fetch_ok(c, "GetBlob", sample_blob_args(c, id, layer->digest, layer->size), &data, &len);
+        check_that(c, len == (size_t)layer->size, "a blob of %" PRId64 " bytes should arrive whole, %zu came",
+                   layer->size, len);
+        sample_check_digest(c, data, len, layer->digest, "a blob");
+}
+
+static void empty_is_whole(struct check_context *c)
+{
+        expect_whole(c, "blob-0", "blobs.empty-is-whole");
+}
+
+static void one_byte_is_whole(struct check_context *c)
+{
+        expect_whole(c, "blob-1", "blobs.one-byte-is-whole");
+}
+
+static void less_than_a_pipe_is_whole(struct check_context *c)
+{
+        expect_whole(c, "blob-65535", "blobs.less-than-a-pipe-is-whole");
+}
+
+static void a_pipe_is_whole(struct check_context *c)
+{
+        expect_whole(c, "blob-65536", "blobs.a-pipe-is-whole");
+}
+
+static void more_than_a_pipe_is_whole(struct check_context *c)
+{
+        expect_whole(c, "blob-65537", "blobs.more-than-a-pipe-is-whole");
+}
+
+static void large_is_whole(struct check_context *c)
+{
+        CLEANUP(cleanup_digest_free) struct digest *digest = NULL;
+        CLEANUP_ANSWER struct answer piped = {0};
+        CLEANUP_ANSWER struct answer finish = {0};
+        const struct content *layer = sample_layer_of(c, "blob-64m", 0);
+        static char buffer[1 << 20];
+        char text[DIGEST_TEXT_SIZE];
+        uint64_t total = 0;
+        size_t n;
+
+        sample_get_blob(c, sample_open(c, "blob-64m", "blobs.large-is-whole"), layer, &piped);
+        if (digest_new(DIGEST_SHA256, &digest) < 0)
+                check_error(c, "out of memory");
+        /* The size is known, so that the end need not be waited for. */
+        do {
+                uint64_t left = (uint64_t)layer->size - total;
+
+                n = check_read(c, piped.packet.fds[0], buffer, left < sizeof(buffer) ? left : sizeof(buffer));
+                total += n;
+                if (digest_update(digest, buffer, n) < 0)
+                        check_error(c, "cannot hash");
+        } while (n && total < (uint64_t)layer->size);
+        check_that(c, total == (uint64_t)layer->size,
+                   "a blob of %" PRId64 " bytes should arrive whole, %" PRIu64 " came", layer->size, total);
+        if (digest_finish(digest, text) < 0)
+                check_error(c, "cannot hash");
+        check_that(c, !strcmp(text, layer->digest), "a blob of 64 MiB should have the digest %s, it has %s",
+                   layer->digest, text);
+        check_call_ok(c, &finish, "FinishPipe", "[%" PRIu64 "]", piped.pipeid);
+}
+
+static void value_is_the_size(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer piped = {0};
+        const struct content *layer = sample_layer_of(c, "blob-65535", 0);
+        int64_t size;
+
+        sample_get_blob(c, sample_open(c, "blob-65535", "blobs.value-is-the-size"), layer, &piped);
+        check_that(c, json_object_is_type(piped.value, json_type_int),
+                   "the value of GetBlob should be a size, it is: %s", json_object_to_json_string(piped.value));
+        size = json_object_get_int64(piped.value);
+        check_that(c, size == layer->size || size == -1,
+                   "the value of GetBlob should be the size %" PRId64
+                   ", or -1 where it is not known; it is %" PRId64,
+                   layer->size, size);
+        check_expect_open(c);
+}
+
+static void config_is_a_blob(struct check_context *c)
+{
+        CLEANUP(cleanup_free) char *data = NULL;
+        const struct content *config = &check_fixture_manifest(c, "layers-1")->config;
+        uint64_t id = sample_open(c, "layers-1", "blobs.config-is-a-blob");
+        size_t len;
+
+        sample_fetch_ok(c, "GetBlob", sample_blob_args(c, id, config->digest, config->size), &data, &len);
+        sample_check_digest(c, data, len, config->digest, "the config, fetched by GetBlob,");
+}
+
+/* FinishPipe of the layer of @fixture must fail, when @size is asked for. */
+static void expect_size_refused(struct check_context *c, const char *fixture, const char *tag, int64_t more)
+{
+        const struct content *layer = sample_layer_of(c, fixture, 0);
+        uint64_t id = sample_open(c, fixture, tag);
+
+        sample_must_be_refused(c, "GetBlob", sample_blob_args(c, id, layer->digest, layer->size + more),
+                               check_text(c, "a blob of %" PRId64 " bytes with the size %" PRId64, layer->size,
+                                          layer->size + more));
+}
+
+static void larger_size_is_reported(struct check_context *c)
+{
+        expect_size_refused(c, "blob-65536", "blobs.larger-size-is-reported", 1);
+}
+
+static void smaller_size_is_reported(struct check_context *c)
+{
+        expect_size_refused(c, "blob-65536", "blobs.smaller-size-is-reported", -1);
+}
+
+static void size_zero_is_reported(struct check_context *c)
+{
+        expect_size_refused(c, "blob-1", "blobs.size-zero-is-reported", -1);
+}
+
+static void unknown_digest_is_refused(struct check_context *c)
+{
+        uint64_t id = sample_open(c, "layers-1", "blobs.unknown-digest-is-refused");
+
+        sample_must_be_refused(c, "GetBlob", sample_blob_args(c, id, ZEROS_DIGEST, 10),
+                               "a digest that no blob has");
+}
+
+static void malformed_digest_is_refused(struct check_context *c)
+{
+        uint64_t id = sample_open(c, "layers-1", "blobs.malformed-digest-is-refused");
+        static const char *const digests[] = {"", "sha256", "sha256:", "sha256:abc", "layer"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(digests); i++)
+                sample_must_be_refused(c, "GetBlob", sample_blob_args(c, id, digests[i], 10),
+                                       check_text(c, "the digest '%s'", digests[i]));
+}
+
+static void path_for_a_digest_is_refused(struct check_context *c)
+{
+        struct stat st;
+        const char *path = check_text(c, "%s/index.json", check_fixture_path(c, "layers-1"));
+        uint64_t id = sample_open(c, "layers-1", "blobs.path-for-a-digest-is-refused");
+
+        if (stat(path, &st) < 0)
+                check_error(c, "cannot see %s", path);
+        sample_must_be_refused(c, "GetBlob", sample_blob_args(c, id, "sha256:../../index.json", st.st_size),
+                               "a path in the place of a digest");
+}
+
+/* ---- broken images ---- */
+
+/* The content of a broken fixture for which @is_broken holds; the check is an error where there is none. */
+static const struct content *broken_content(struct check_context *c, const char *fixture,
+                                            bool (*is_broken)(struct check_context *c,
+                                                              const struct content *content, const char *path))
+{
+        const struct manifest *manifest = check_fixture_manifest(c, fixture);
+
+        for (size_t i = 0; i < manifest->n_entries; i++) {
+                const struct content *content = &manifest->entries[i];
+
+                if (is_broken(c, content, sample_blob_path(c, fixture, content->digest)))
+                        return content;
+        }
+        check_error(c, "the layers of the fixture %s are not broken", fixture);
+}
+
+static bool is_missing(struct check_context *c, const struct content *content, const char *path)
+{
+        (void)c;
+        (void)content;
+        return access(path, F_OK) < 0;
+}
+
+static bool is_of_another_size(struct check_context *c, const struct content *content, const char *path)
+{
+        struct stat st;
+
+        (void)c;
+        return stat(path, &st) == 0 && st.st_size != content->size;
+}
+
+static bool is_of_another_digest(struct check_context *c, const struct content *content, const char *path)
+{
+        CLEANUP(cleanup_free) char *data = NULL;
+        char digest[DIGEST_TEXT_SIZE];
+        size_t len;
+
+        sample_read_file(c, path, &data, &len);
+        return digest_of(DIGEST_SHA256, data, len, digest) == 0 && strcmp(digest, content->digest) != 0;
+}
+
+static void expect_broken_refused(struct check_context *c, const char *fixture, const char *tag,
+                                  const struct content *content, const char *what)
+{
+        uint64_t id = sample_open(c, fixture, tag);
+
+        sample_must_be_refused(c, "GetBlob", sample_blob_args(c, id, content->digest, content->size), what);
+}
+
+static void missing_is_refused(struct check_context *c)
+{
+        expect_broken_refused(c, "broken-missing-blob", "blobs.missing-is-refused",
+                              broken_content(c, "broken-missing-blob", is_missing),
+                              "a layer that is not there");
+}
+
+static void wrong_size_of_manifest_is_reported(struct check_context *c)
+{
+        expect_broken_refused(c, "broken-size", "blobs.wrong-size-of-manifest-is-reported",
+                              broken_content(c, "broken-size", is_of_another_size),
+                              "a layer of another size than the manifest's");
+}
+
+static void wrong_digest_is_reported(struct check_context *c)
+{
+        expect_broken_refused(c, "broken-digest", "blobs.wrong-digest-is-reported",
+                              broken_content(c, "broken-digest", is_of_another_digest),
+                              "a layer of another digest than the manifest's");
+}
+
+static void unreadable_is_reported(struct check_context *c)
+{
+        const struct content *layer = sample_layer_of(c, "layers-1", 0);
+        const char *path = sample_blob_path(c, "layers-1", layer->digest);
+
+        /* A folder can be opened as a file can, and fails when it is read: also for root. */
+        if (unlink(path) < 0 || mkdir(path, 0755) < 0)
+                check_error(c, "cannot put a folder in the place of %s: %s", path, strerror(errno));
+        expect_broken_refused(c, "layers-1", "blobs.unreadable-is-reported", layer,
+                              "a layer that cannot be read");
+}
+
+static void failure_is_survived(struct check_context *c)
+{
+        CLEANUP(cleanup_free) char *bad = NULL;
+        CLEANUP(cleanup_free) char *good = NULL;
+        CLEANUP_ANSWER struct answer finish = {0};
+        const struct content *layer = sample_layer_of(c, "blob-65536", 0);
+        uint64_t id = sample_open(c, "blob-65536", "blobs.failure-is-survived");
+        size_t len;
+
+        sample_fetch(c, "GetBlob", sample_blob_args(c, id, layer->digest, 1), &bad, &len, &finish);
+        sample_fetch_ok(c, "GetBlob", sample_blob_args(c, id, layer->digest, layer->size), &good, &len);
+        sample_check_digest(c, good, len, layer->digest, "a blob that is fetched after one that failed");
+}
+
+/* ---- several ---- */
+
+#define PIECE 4096
+
+static void two_at_once(struct check_context *c)
+{
+        struct answer pipes[2] = {0};
+        const struct content *layer = sample_layer_of(c, "blob-65537", 0);
+        const struct content *config = &check_fixture_manifest(c, "config-1m")->config;
+        const struct content *contents[2] = {layer, config};
+        static char data[2][2 << 20];
+        size_t len[2] = {0};
+
+        sample_get_blob(c, sample_open(c, "blob-65537", "blobs.two-at-once"), layer, &pipes[0]);
+        sample_get_blob(c, sample_open(c, "config-1m", "blobs.two-at-once"), config, &pipes[1]);
+        if (layer->size > (int64_t)sizeof(data[0]) || config->size > (int64_t)sizeof(data[1]))
+                check_error(c, "the fixture's blobs are too large for this check");
+        for (bool more = true; more;) {
+                more = false;
+                for (size_t i = 0; i < 2; i++) {
+                        size_t left = (size_t)contents[i]->size - len[i], want = left < PIECE ? left : PIECE;
+                        size_t n = want ? check_read(c, pipes[i].packet.fds[0], data[i] + len[i], want) : 0;
+
+                        len[i] += n;
+                        more = more || n;
+                }
+        }
+        for (size_t i = 0; i < 2; i++) {
+                CLEANUP_ANSWER struct answer finish = {0};
+
+                sample_check_digest(c, data[i], len[i], contents[i]->digest,
+                                    "a blob that is read by turns with another");
+                check_call_ok(c, &finish, "FinishPipe", "[%" PRIu64 "]", pipes[i].pipeid);
+                answer_clear(&pipes[i]);
+        }
+}
+
+static void same_twice_at_once(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer first = {0};
+        CLEANUP_ANSWER struct answer second = {0};
+        CLEANUP_ANSWER struct answer finish = {0};
+        const struct content *layer = sample_layer_of(c, "blob-65537", 0);
+        uint64_t id = sample_open(c, "blob-65537", "blobs.same-twice-at-once");
+        struct answer *pipes[] = {&second, &first};
+
+        sample_get_blob(c, id, layer, &first);
+        sample_get_blob(c, id, layer, &second);
+        for (size_t i = 0; i < 2; i++) {
+                CLEANUP(cleanup_free) char *data = NULL;
+                size_t len;
+
+                check_read_and_finish(c, pipes[i], &finish, &data, &len);
+                check_that(c, finish.success, "FinishPipe should succeed, it says: %s", finish.error);
+                sample_check_digest(c, data, len, layer->digest, "a blob that is open twice");
+        }
+}
+
+static void leave_no_descriptor(struct check_context *c)
+{
+        const struct content *layer = sample_layer_of(c, "blob-1", 0);
+        uint64_t id = sample_open(c, "blob-1", "blobs.leave-no-descriptor");
+        size_t before = check_server_fds(c), after;
+
+        for (int i = 0; i < 5; i++) {
+                CLEANUP(cleanup_free) char *data = NULL;
+                size_t len;
+
+                sample_fetch_ok(c, "GetBlob", sample_blob_args(c, id, layer->digest, layer->size), &data, &len);
+        }
+        check_that(c, check_is_silent(c), "a packet comes that nobody asked for");
+        after = check_server_fds(c);
+        check_expect_open(c);
+        check_that(c, after < before + 3,
+                   "five blobs that were fetched and finished should leave no descriptor in the server; it had "
+                   "%zu "
+                   "before and has %zu now",
+                   before, after);
+}
+
+const struct check checks_blobs[] = {
+        {
+                NAMED("empty-is-whole"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A blob of no bytes comes as an empty pipe.",
+                .reference = "getblob",
+                .run = empty_is_whole,
+        },
+        {
+                NAMED("one-byte-is-whole"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A blob of one byte arrives whole.",
+                .reference = "getblob",
+                .run = one_byte_is_whole,
+        },
+        {
+                NAMED("less-than-a-pipe-is-whole"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A blob of 65,535 bytes, one less than a pipe holds, arrives whole.",
+                .reference = "getblob",
+                .run = less_than_a_pipe_is_whole,
+        },
+        {
+                NAMED("a-pipe-is-whole"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A blob of 65,536 bytes, just what a pipe holds, arrives whole.",
+                .reference = "getblob",
+                .run = a_pipe_is_whole,
+        },
+        {
+                NAMED("more-than-a-pipe-is-whole"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A blob of 65,537 bytes, one more than a pipe holds, arrives whole.",
+                .reference = "getblob",
+                .run = more_than_a_pipe_is_whole,
+        },
+        {
+                NAMED("large-is-whole"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A blob of 64 MiB arrives whole.",
+                .reference = "getblob",
+                .run = large_is_whole,
+        },
+        {
+                NAMED("value-is-the-size"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires =
+                        "The value of GetBlob is the size of the blob in bytes, or -1 where it is not known.",
+                .reference = "getblob",
+                .run = value_is_the_size,
+        },
+        {
+                NAMED("config-is-a-blob"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "GetBlob sends the image's config too, as it is stored.",
+                .reference = "getblob",
+                .run = config_is_a_blob,
+        },
+        {
+                NAMED("larger-size-is-reported"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A blob that is smaller than the size that was asked for is reported.",
+                .reference = "getblob",
+                .run = larger_size_is_reported,
+        },
+        {
+                NAMED("smaller-size-is-reported"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A blob that is larger than the size that was asked for is reported.",
+                .reference = "getblob",
+                .run = smaller_size_is_reported,
+        },
+        {
+                NAMED("size-zero-is-reported"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires =
+                        "The size 0 is verified as any other is: it does not mean that the size is unknown.",
+                .reference = "getblob",
+                .run = size_zero_is_reported,
+        },
+        {
+                NAMED("unknown-digest-is-refused"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "GetBlob of a digest that no blob has is refused, by the answer or by FinishPipe.",
+                .reference = "getblob",
+                .run = unknown_digest_is_refused,
+        },
+        {
+                NAMED("malformed-digest-is-refused"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "GetBlob of what is no digest is refused.",
+                .reference = "getblob",
+                .run = malformed_digest_is_refused,
+        },
+        {
+                NAMED("path-for-a-digest-is-refused"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "GetBlob does not take a path in the place of a digest.",
+                .reference = "getblob",
+                .run = path_for_a_digest_is_refused,
+        },
+        {
+                NAMED("missing-is-refused"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A layer that the manifest names and that is not there is refused.",
+                .reference = "getblob",
+                .run = missing_is_refused,
+        },
+        {
+                NAMED("wrong-size-of-manifest-is-reported"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A layer that does not have the size of the manifest is reported.",
+                .reference = "getblob",
+                .run = wrong_size_of_manifest_is_reported,
+        },
+        {
+                NAMED("wrong-digest-is-reported"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A blob that does not have the digest that was asked for is reported.",
+                .reference = "getblob",
+                .run = wrong_digest_is_reported,
+        },
+        {
+                NAMED("unreadable-is-reported"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A blob that cannot be read is refused, by the answer or by FinishPipe.",
+                .reference = "getblob",
+                .run = unreadable_is_reported,
+        },
+        {
+                NAMED("failure-is-survived"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A blob that failed does not keep the next one from coming.",
+                .reference = "getblob",
+                .run = failure_is_survived,
+        },
+        {
+                NAMED("two-at-once"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "Two blobs can be read by turns.",
+                .reference = "getblob",
+                .run = two_at_once,
+        },
+        {
+                NAMED("same-twice-at-once"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "The same blob can be open twice; each pipe has all of it.",
+                .reference = "getblob",
+                .run = same_twice_at_once,
+        },
+        {
+                NAMED("leave-no-descriptor"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A blob that was fetched leaves no descriptor open in the server.",
+                .reference = "finishpipe",
+                .run = leave_no_descriptor,
+        },
+};
+const size_t n_checks_blobs = ARRAY_SIZE(checks_blobs);

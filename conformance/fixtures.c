@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fixture images as a check sees them: written into its own folder when they are first asked for, so that
+ * it may break what it likes.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "conformance/context.h"
+#include "image/fixture.h"
+#include "image/layout.h"
+
+#define FIXTURE_TAG "latest"
+
+static struct fixture_copy *copy_of(struct check_context *c, const char *name)
+{
+        const struct fixture *fixture = fixture_find(name);
+        struct fixture_copy *copy;
+        struct cip_error error = {0};
+
+        for (copy = c->fixtures; copy; copy = copy->next)
+                if (strcmp(copy->name, name) == 0)
+                        return copy;
+        if (!fixture)
+                check_error(c, "there is no fixture %s", name);
+        copy = calloc(1, sizeof(*copy));
+        if (!copy)
+                check_error(c, "out of memory");
+        copy->name = fixture->name;
+        copy->path = check_text(c, "%s/%s", c->folder, name);
+        context_doing(c, "writing the fixture %s", name);
+        if (fixture_write_oci(fixture, copy->path, FIXTURE_TAG, &error) < 0)
+                check_error(c, "%s", error.message);
+        copy->next = c->fixtures;
+        c->fixtures = copy;
+        return copy;
+}
+
+const char *check_fixture_path(struct check_context *c, const char *name)
+{
+        return copy_of(c, name)->path;
+}
+
+const char *check_fixture(struct check_context *c, const char *name)
+{
+        return check_text(c, "oci:%s:%s", check_fixture_path(c, name), FIXTURE_TAG);
+}
+
+const struct manifest *check_fixture_manifest(struct check_context *c, const char *name)
+{
+        struct fixture_copy *copy = copy_of(c, name);
+        CLEANUP(cleanup_layout_free) struct layout *layout = NULL;
+        CLEANUP(cleanup_free) char *data = NULL;
+        const struct content *content;
+        struct cip_error error = {0};
+        size_t len;
+
+        if (copy->manifest)
+                return copy->manifest;
+        if (layout_open(copy->path, &layout, &error) < 0 ||
+            layout_find(layout, FIXTURE_TAG, &content, &error) < 0 ||
+            layout_read_blob(layout, content->digest, MANIFEST_MAX, &data, &len, &error) < 0 ||
+            manifest_parse(data, len, &copy->manifest, &error) < 0)
+                check_error(c, "the fixture %s: %s", name, error.message);
+        return copy->manifest;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cip-conformance: which rules of the image proxy protocol does a server keep? This file chooses the command.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "conformance/commands.h"
+#include "conformance/nearest.h"
+
+static const struct command commands[] = {
+        {"server", "server [options] -- COMMAND ..", "check a server, such as skopeo", command_server},
+        {"list", "list [--filter GLOB] [--json]", "print every check", command_list},
+        {"explain", "explain ID ..", "tell all about a check", command_explain},
+};
+
+int fail_usage(const char *format, ...)
+{
+        char text[CIP_ERROR_MESSAGE_SIZE], safe[CIP_ERROR_MESSAGE_SIZE];
+        va_list args;
+
+        va_start(args, format);
+        vsnprintf(text, sizeof(text), format, args);
+        va_end(args);
+        text_make_safe(safe, sizeof(safe), text, strlen(text));
+        fprintf(stderr, "cip-conformance: %s\n", safe);
+        return EXIT_USAGE;
+}
+
+static int print_help(FILE *out)
+{
+        fputs("Usage: cip-conformance COMMAND ..\n\n"
+              "Checks whether a server keeps the containers image proxy protocol.\n\n",
+              out);
+        for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+                fprintf(out, "  %-32s %s\n", commands[i].usage, commands[i].about);
+        fputs("\nEach has --help. To begin with: cip-conformance server -- skopeo\n"
+              "Exit status: 0 fine, 1 the server fell short, 2 wrong use or environment.\n",
+              out);
+        return EXIT_FINE;
+}
+
+static int choose(const char *const *argv)
+{
+        struct nearest nearest = {.name = argv[1]};
+        char hint[64];
+
+        if (!argv[1]) {
+                print_help(stderr);
+                return EXIT_USAGE;
+        }
+        if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+                return print_help(stdout);
+        if (strcmp(argv[1], "--version") == 0) {
+                puts("cip-conformance " CIP_VERSION);
+                return EXIT_FINE;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+                if (strcmp(commands[i].name, argv[1]) == 0)
+                        return commands[i].run(argv + 2);
+                text_nearest(&nearest, commands[i].name);
+        }
+        return fail_usage("there is no command '%s'%s; --help shows them all", argv[1],
+                          nearest_hint(&nearest, hint, sizeof(hint)));
+}
+
+int main(int argc, char **argv)
+{
+        int status;
+
+        (void)argc;
+        status = choose((const char *const *)argv);
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+                fprintf(stderr, "cip-conformance: cannot write to stdout: %s\n", strerror(errno));
+                return EXIT_USAGE;
+        }
+        return status;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Walking over the table of checks, and filters.
+ */
+#include "conformance/selection.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+static size_t count_all(void)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < n_check_groups; i++)
+                n += *check_groups[i].n_checks;
+        return n;
+}
+
+int selection_all(const struct check **ret[], size_t *ret_n)
+{
+        const struct check **all = calloc(count_all() + 1, sizeof(void *));
+        size_t n = 0;
+
+        if (!all)
+                return -ENOMEM;
+        for (size_t i = 0; i < n_check_groups; i++)
+                for (size_t j = 0; j < *check_groups[i].n_checks; j++)
+                        all[n++] = &check_groups[i].checks[j];
+        *ret = all;
+        *ret_n = n;
+        return 0;
+}
+
+const struct check *selection_find(const char *id)
+{
+        for (size_t i = 0; i < n_check_groups; i++)
+                for (size_t j = 0; j < *check_groups[i].n_checks; j++)
+                        if (strcmp(check_groups[i].checks[j].id, id) == 0)
+                                return &check_groups[i].checks[j];
+        return NULL;
+}
+
+void selection_offer(struct nearest *nearest)
+{
+        for (size_t i = 0; i < n_check_groups; i++)
+                for (size_t j = 0; j < *check_groups[i].n_checks; j++)
+                        text_nearest(nearest, check_groups[i].checks[j].id);
+}
+
+const struct check_group *selection_group(const struct check *check)
+{
+        for (size_t i = 0; i < n_check_groups; i++)
+                if (check >= check_groups[i].checks &&
+                    check < check_groups[i].checks + *check_groups[i].n_checks)
+                        return &check_groups[i];
+        return NULL;
+}
+
+static bool fits(const char *filter, const struct check *check)
+{
+        size_t len = strlen(filter);
+
+        if (fnmatch(filter, check->id, 0) == 0)
+                return true;
+        return strncmp(filter, check->id, len) == 0 && check->id[len] == '/';
+}
+
+static int judge_filter(const char *filter, const struct check *const *all, size_t n, struct cip_error *error)
+{
+        struct nearest nearest = {.name = filter};
+        char hint[128];
+
+        for (size_t i = 0; i < n; i++)
+                if (fits(filter, all[i]))
+                        return 0;
+        selection_offer(&nearest);
+        for (size_t i = 0; i < n_check_groups; i++)
+                text_nearest(&nearest, check_groups[i].name);
+        return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
+                         "no check fits the filter '%s'%s; `cip-conformance list` shows them all", filter,
+                         nearest_hint(&nearest, hint, sizeof(hint)));
+}
+
+int selection_filter(const char *const *filters, size_t n_filters, const struct check **ret[], size_t *ret_n,
+                     struct cip_error *error)
+{
+        const struct check **all;
+        size_t n, kept = 0;
+        int r = selection_all(&all, &n);
+
+        if (r < 0)
+                return error_set_errno(error, CIP_ERROR_LOCAL, r, "cannot choose checks");
+        for (size_t i = 0; i < n_filters; i++) {
+                r = judge_filter(filters[i], all, n, error);
+                if (r < 0) {
+                        free(all);
+                        return r;
+                }
+        }
+        for (size_t i = 0; i < n; i++) {
+                bool chosen = n_filters == 0;
+
+                for (size_t j = 0; j < n_filters && !chosen; j++)
+                        chosen = fits(filters[j], all[i]);
+                if (chosen)
+                        all[kept++] = all[i];
+        }
+        *ret = all;
+        *ret_n = kept;
+        return 0;
+}
+
+const char *check_level_name(enum check_level level)
+{
+        static const char *const names[] = {"MUST", "SHOULD", "INFO"};
+
+        return names[level];
+}

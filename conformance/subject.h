@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server that is judged: how it is called, and what it said about itself.
+ */
+#ifndef CONFORMANCE_SUBJECT_H
+#define CONFORMANCE_SUBJECT_H
+
+#include <stdbool.h>
+
+#include "conformance/check.h"
+
+enum profile {
+        PROFILE_SKOPEO, /* COMMAND [flags] experimental-image-proxy [flags], the socket is fd 0 */
+        PROFILE_BARE,   /* COMMAND --sockfd 3 */
+};
+
+struct subject {
+        const char *const *command; /* NULL-terminated */
+        enum profile profile;
+        const char *const *environment; /* more for the server's environment, "NAME=VALUE"; may be NULL */
+        struct version version;         /* as announced; {0}: not known yet */
+};
+
+/*
+ * The server's command line for @start (not NULL). An array from malloc whose strings are borrowed; NULL
+ * where memory runs out. *@ret_target is the number that the socket has in the server.
+ */
+const char **subject_argv(const struct subject *subject, const struct server_start *start, int *ret_target);
+
+/* Whether @start is something that the profile's command line can say. */
+bool subject_can_start(const struct subject *subject, const struct server_start *start);
+
+#endif

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The suite's proof that each check is worth its place: with the fault that a check names, the fake makes that
+ * check fail, and no check of another rule. First the faithful fake, at every version that the checks need, is
+ * run through all of them and must give pass or skip alone. Every pair of a fault and a check is a job of the
+ * one runner, so a fault that hangs holds nothing up.
+ */
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/deadline.h"
+#include "base/tmpdir.h"
+#include "conformance/judge.h"
+#include "conformance/options.h"
+#include "conformance/place.h"
+#include "conformance/runner.h"
+#include "conformance/selection.h"
+
+/* Every version from the oldest to the newest is emulated, whether it was released or not. */
+static const struct version versions[] = {
+        {0, 2, 3}, {0, 2, 4}, {0, 2, 5}, {0, 2, 6}, {0, 2, 7}, {0, 2, 8},
+};
+
+/* One break that must show in other checks too, and why. Globs; the last row ends the table. */
+static const struct {
+        const char *fault, *check, *reason;
+} exceptions[] = {
+        {NULL, NULL, NULL},
+};
+
+struct settings {
+        unsigned long jobs;
+        double timeout;
+        const char *filter;
+        bool all, help;
+};
+
+/* The fake with one fault, or faithful, at one version. */
+struct variant {
+        struct subject subject;
+        const char *fault; /* NULL: faithful */
+        const char *command[4];
+        const char *environment[2];
+        char emulate[VERSION_TEXT_SIZE];
+        char *setting;
+};
+
+/* ---- options ---- */
+
+static int take_jobs(void *data, const char *value, struct cip_error *error)
+{
+        return option_number(value, 1, 1024, &((struct settings *)data)->jobs, error);
+}
+
+static int take_timeout(void *data, const char *value, struct cip_error *error)
+{
+        return option_seconds(value, &((struct settings *)data)->timeout, error);
+}
+
+static int take_filter(void *data, const char *value, struct cip_error *error)
+{
+        (void)error;
+        ((struct settings *)data)->filter = value;
+        return 0;
+}
+
+static int take_all(void *data, const char *value, struct cip_error *error)
+{
+        (void)value;
+        (void)error;
+        ((struct settings *)data)->all = true;
+        return 0;
+}
+
+static const struct option_row rows[] = {
+        {"jobs", "N", "checks at once", take_jobs},
+        {"timeout", "SECONDS", "of one check", take_timeout},
+        {"filter", "GLOB", "only these checks' faults", take_filter},
+        {"all", NULL, "every fault against every check, not only a part", take_all},
+};
+
+/* ---- jobs ---- */
+
+static bool has_version(const struct check *check, struct version version)
+{
+        return judge_version(check, version, NULL, 0);
+}
+
+/* The newest version that a check holds for. */
+static struct version newest_version(const struct check *check)
+{
+        for (size_t i = ARRAY_SIZE(versions); i > 0; i--)
+                if (has_version(check, versions[i - 1]))
+                        return versions[i - 1];
+        return VERSION_NEWEST;
+}
+
+static struct variant *new_variant(const char *fake, const char *fault, struct version version)
+{
+        struct variant *variant = calloc(1, sizeof(*variant));
+
+        if (!variant || asprintf(&variant->setting, "CIP_FAKEPROXY_FAULT=%s", fault ? fault : "") < 0)
+                abort();
+        version_format(version, variant->emulate);
+        variant->fault = fault;
+        variant->command[0] = fake;
+        variant->command[1] = "--emulate";
+        variant->command[2] = variant->emulate;
+        variant->environment[0] = fault ? variant->setting : NULL;
+        /* Without a version: a fault may announce another one than it emulates. */
+        variant->subject = (struct subject){
+                .command = variant->command,
+                .environment = variant->environment,
+        };
+        return variant;
+}
+
+/* Which of the other checks a fault meets, when not all are wanted: its group's, and every so many of the rest. */
+static bool meets(const struct check *own, const struct check *other, const struct settings *settings)
+{
+        unsigned hash = 5381;
+
+        if (settings->all || selection_group(own) == selection_group(other))
+                return true;
+        for (const char *p = own->fault; *p; p++)
+                hash = hash * 33 + (unsigned char)*p;
+        for (const char *p = other->id; *p; p++)
+                hash = hash * 33 + (unsigned char)*p;
+        return hash % 16 == 0;
+}
+
+static void add_job(struct job **jobs, size_t *n, const struct check *check, const struct variant *variant)
+{
+        if ((*n & (*n + 1)) == 0 || !*jobs) {
+                *jobs = realloc(*jobs, (2 * *n + 2) * sizeof(**jobs));
+                if (!*jobs)
+                        abort();
+        }
+        (*jobs)[(*n)++] = (struct job){.check = check, .subject = &variant->subject};
+}
+
+static void add_faithful(const char *fake, const struct check *const *checks, size_t n_checks,
+                         struct job **jobs, size_t *n)
+{
+        for (size_t v = 0; v < ARRAY_SIZE(versions); v++) {
+                const struct variant *variant = new_variant(fake, NULL, versions[v]);
+
+                for (size_t i = 0; i < n_checks; i++)
+                        if (has_version(checks[i], versions[v]))
+                                add_job(jobs, n, checks[i], variant);
+        }
+}
+
+static void add_faults(const char *fake, const struct check *const *checks, size_t n_checks,
+                       const struct settings *settings, struct job **jobs, size_t *n)
+{
+        for (size_t i = 0; i < n_checks; i++) {
+                struct version version = newest_version(checks[i]);
+                const struct variant *variant;
+
+                if (settings->filter && fnmatch(settings->filter, checks[i]->id, 0) != 0)
+                        continue;
+                /* What a check records is compared with what it records of the faithful fake. */
+                if (checks[i]->level == LEVEL_INFO)
+                        add_job(jobs, n, checks[i], new_variant(fake, NULL, version));
+                variant = new_variant(fake, checks[i]->fault, version);
+                for (size_t j = 0; j < n_checks; j++)
+                        if (j == i ||
+                            (has_version(checks[j], version) && meets(checks[i], checks[j], settings)))
+                                add_job(jobs, n, checks[j], variant);
+        }
+}
+
+/* ---- judging ---- */
+
+static const struct variant *variant_of(const struct job *job)
+{
+        /* The subject is the variant's first member. */
+        return (const struct variant *)(const void *)job->subject;
+}
+
+static const char *kind_name(enum outcome_kind kind)
+{
+        static const char *const names[] = {"nothing", "pass", "fail", "skip", "error"};
+
+        return names[kind];
+}
+
+static bool is_excused(const struct job *job)
+{
+        const char *fault = variant_of(job)->fault;
+
+        for (size_t i = 0; exceptions[i].fault; i++)
+                if (fnmatch(exceptions[i].fault, fault, 0) == 0 &&
+                    fnmatch(exceptions[i].check, job->check->id, 0) == 0)
+                        return true;
+        return false;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+        return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* A check that only records notices a fault when it records something else. */
+static bool records_otherwise(const struct job *job, const struct job *jobs, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (!variant_of(&jobs[i])->fault && jobs[i].check == job->check &&
+                    strcmp(variant_of(&jobs[i])->emulate, variant_of(job)->emulate) == 0)
+                        return !same_text(jobs[i].value, job->value);
+        return false;
+}
+
+static bool is_noticed(const struct job *job, const struct job *jobs, size_t n)
+{
+        if (job->check->level == LEVEL_INFO)
+                return job->kind == OUTCOME_PASS && records_otherwise(job, jobs, n);
+        return job->kind == OUTCOME_FAIL;
+}
+
+/* What is not as it should be, or NULL. */
+static const char *judge(const struct job *job, const struct job *jobs, size_t n)
+{
+        const char *fault = variant_of(job)->fault;
+
+        if (job->kind == OUTCOME_ERROR || job->kind == OUTCOME_NONE)
+                return "the harness could not tell";
+        if (!fault)
+                return job->kind == OUTCOME_FAIL ? "the faithful fake falls short" : NULL;
+        if (strcmp(fault, job->check->fault) == 0)
+                return is_noticed(job, jobs, n) ? NULL : "its own fault goes unnoticed";
+        return job->kind == OUTCOME_FAIL && !is_excused(job) ? "another rule's fault shows" : NULL;
+}
+
+static size_t print_surprises(const struct job *jobs, size_t n)
+{
+        size_t surprises = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                const char *surprise = judge(&jobs[i], jobs, n);
+
+                if (!surprise)
+                        continue;
+                surprises++;
+                printf("%-34s fault %-34s check %-34s %s at %s: %.160s\n", surprise,
+                       variant_of(&jobs[i])->fault ? variant_of(&jobs[i])->fault : "-", jobs[i].check->id,
+                       kind_name(jobs[i].kind), variant_of(&jobs[i])->emulate, jobs[i].message);
+        }
+        return surprises;
+}
+
+/* An exception that nothing needs has outlived its reason. Judged only when all was run. */
+static size_t print_idle_exceptions(const struct job *jobs, size_t n)
+{
+        size_t idle = 0;
+
+        for (size_t e = 0; exceptions[e].fault; e++) {
+                bool needed = false;
+
+                for (size_t i = 0; i < n && !needed; i++)
+                        needed = variant_of(&jobs[i])->fault && jobs[i].kind == OUTCOME_FAIL &&
+                                 strcmp(variant_of(&jobs[i])->fault, jobs[i].check->fault) != 0 &&
+                                 fnmatch(exceptions[e].fault, variant_of(&jobs[i])->fault, 0) == 0 &&
+                                 fnmatch(exceptions[e].check, jobs[i].check->id, 0) == 0;
+                if (needed)
+                        continue;
+                printf("an exception that nothing needs: %s in %s (%s)\n", exceptions[e].fault,
+                       exceptions[e].check, exceptions[e].reason);
+                idle++;
+        }
+        return idle;
+}
+
+static int run(const char *fake, const struct settings *settings)
+{
+        CLEANUP(cleanup_free) const struct check **checks = NULL;
+        CLEANUP(cleanup_tmpdir_remove) char *folder = NULL;
+        CLEANUP(cleanup_runner_free) struct runner *runner = NULL;
+        struct cip_error error = {0};
+        struct job *jobs = NULL;
+        uint64_t start = monotonic_ns();
+        size_t n_checks, n = 0, surprises;
+        int r;
+
+        if (selection_all(&checks, &n_checks) < 0 || place_new("cip-test-faults", &folder, &error) < 0 ||
+            runner_new(&(struct run_options){.jobs = (unsigned)settings->jobs,
+                                             .timeout = settings->timeout,
+                                             .folder = folder},
+                       &runner, &error) < 0) {
+                fprintf(stderr, "test-faults: %s\n", error.message);
+                return 2;
+        }
+        if (!settings->filter)
+                add_faithful(fake, checks, n_checks, &jobs, &n);
+        add_faults(fake, checks, n_checks, settings, &jobs, &n);
+        r = runner_run(runner, jobs, n, &error);
+        if (r != 0) {
+                fprintf(stderr, "test-faults: %s\n", r < 0 ? error.message : "interrupted");
+                return 2;
+        }
+        surprises = print_surprises(jobs, n);
+        if (settings->all && !settings->filter)
+                surprises += print_idle_exceptions(jobs, n);
+        printf("%zu checks, %zu runs in %.1f s, %zu surprise%s\n", n_checks, n,
+               (double)(monotonic_ns() - start) / 1e9, surprises, surprises == 1 ? "" : "s");
+        return surprises ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+        struct settings settings = {.jobs = 4, .timeout = 10};
+        struct cip_error error = {0};
+        bool dashes;
+        int r = options_parse(rows, ARRAY_SIZE(rows), (const char *const *)argv + (argc > 0), &settings,
+                              &dashes, &error);
+
+        if (r < 0 || !argv[1 + r]) {
+                fprintf(stderr, "test-faults: %s\n", r < 0 ? error.message : "which fake?");
+                options_print(rows, ARRAY_SIZE(rows), stderr);
+                return 2;
+        }
+        return run(argv[1 + r], &settings);
+}
