@@ -238,12 +238,6 @@ static int blobs_folder(struct layout *layout, enum digest_algorithm algorithm, 
         fd = open_folder(blobs, algorithm_folders[algorithm], make);
         if (fd < 0)
                 return fd;
-        if (make && layout->sync && (fsync(blobs) < 0 || fsync(layout->fd) < 0)) {
-                int r = -errno;
-
-                fd_close(fd);
-                return r;
-        }
         layout->blobs_fds[algorithm] = fd;
         return fd;
 }
@@ -375,18 +369,6 @@ static int remove_stale_temps(struct layout *layout)
         return 0;
 }
 
-/* Syncs, names and forgets a temporary file: @name below @dir_fd is the new one, or what it was before. */
-static int publish(struct layout *layout, int fd, const char *temp, int dir_fd, const char *name)
-{
-        if (layout->sync && fsync(fd) < 0)
-                return -errno;
-        if (renameat(layout->fd, temp, dir_fd, name) < 0)
-                return -errno;
-        if (layout->sync && fsync(dir_fd) < 0)
-                return -errno;
-        return 0;
-}
-
 /* ---- writing blobs ---- */
 
 struct layout_blob {
@@ -435,7 +417,7 @@ int layout_blob_commit(struct layout_blob *blob, const char *digest, struct cip_
                 return bad_digest(digest, error);
         r = blobs_folder(owned->layout, algorithm, true);
         if (r >= 0)
-                r = publish(owned->layout, owned->fd, owned->temp, r, digest_hex(digest));
+                r = renameat(owned->layout->fd, owned->temp, r, digest_hex(digest)) < 0 ? -errno : 0;
         if (r < 0)
                 return local_errno(error, r, "cannot write blob %s in %s", digest, owned->layout->path);
         owned->temp[0] = '\0';
@@ -471,8 +453,12 @@ static int replace_file(struct layout *layout, const char *name, const char *tex
         if (r < 0)
                 return r;
         r = write_all(fd, text, len);
-        if (r == 0)
-                r = publish(layout, fd, temp, layout->fd, name);
+        if (r == 0 && layout->sync && fsync(fd) < 0)
+                r = -errno;
+        if (r == 0 && renameat(layout->fd, temp, layout->fd, name) < 0)
+                r = -errno;
+        if (r == 0 && layout->sync && fsync(layout->fd) < 0)
+                return -errno;
         if (r < 0)
                 unlinkat(layout->fd, temp, 0);
         return r;
@@ -725,6 +711,9 @@ int layout_add_manifest(struct layout *layout, const char *media_type, const cha
 
         if (!digest_parse(digest, NULL))
                 return bad_digest(digest, error);
+        /* All blobs at once: to sync each of some thousand small ones takes far longer. */
+        if (layout->sync && syncfs(layout->fd) < 0)
+                return failed_in(layout, -errno, "sync the blobs", error);
         r = lock_index(layout, &lock);
         if (r == -ETIMEDOUT)
                 return local_error(error, r,

@@ -62,7 +62,7 @@ int layout_blob_new(struct layout *layout, struct layout_blob **ret, struct cip_
 int layout_blob_fd(const struct layout_blob *blob);
 
 /*
- * Gives the file its name, after a sync. That the content has this @digest is the caller's word. Frees @blob,
+ * Gives the file its name; layout_add_manifest syncs it. That the content has this @digest is the caller's word. Frees @blob,
  * also on failure (then the file is gone).
  */
 int layout_blob_commit(struct layout_blob *blob, const char *digest, struct cip_error *error);
@@ -76,10 +76,10 @@ int layout_write_blob(struct layout *layout, enum digest_algorithm algorithm, co
                       char ret_digest[DIGEST_TEXT_SIZE], struct cip_error *error);
 
 /*
- * Puts a manifest into index.json, which is replaced by rename under the layout's lock. An older entry of the
- * same @tag goes, and so does one of the same digest without a tag; @tag NULL adds nothing where the digest is
- * there with a tag. @platform's strings may be NULL, or the whole of it. -ETIMEDOUT: another process holds the
- * lock for a minute.
+ * Syncs the blobs and puts a manifest into index.json, which is replaced by rename under the layout's lock. An
+ * older entry of the same @tag goes, and so does one of the same digest without a tag; @tag NULL adds nothing
+ * where the digest is there with a tag. @platform's strings may be NULL, or the whole of it. -ETIMEDOUT: another
+ * process holds the lock for a minute.
  */
 int layout_add_manifest(struct layout *layout, const char *media_type, const char *digest, int64_t size,
                         const char *tag, const struct platform *platform, struct cip_error *error);
