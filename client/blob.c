@@ -392,6 +392,12 @@ static ssize_t go_on_without_data(struct cip_blob *blob, bool ended, struct cip_
                 read_error_pipe(blob);
                 if (blob->result == 1 && ended && blob->error_fd < 0)
                         return conclude(blob, error);
+                /* All that it wrote was read, and a child of it may hold the pipes open for ever. */
+                if (blob->result == 1 && blob->session->server_ended) {
+                        r = session_break_ended(blob->session);
+                        if (error)
+                                *error = blob->session->reason;
+                }
         } else if (blob->finished) {
                 /* All was written before that was said, so an empty pipe is the end as well. */
                 return conclude(blob, error);

@@ -48,6 +48,7 @@ int refusal_error(const char *what, enum error_code code, const char *words, str
                               (int)CIP_CODE_RETRYABLE == (int)ERROR_CODE_RETRYABLE &&
                               (int)CIP_CODE_OTHER == (int)ERROR_CODE_OTHER,
                       "the codes have the same numbers");
+
         error_set(error, CIP_ERROR_REMOTE, -EREMOTEIO, "%s: %s", what, words);
         if (error)
                 error->code = (int)code;
@@ -191,6 +192,9 @@ static int read_answer(struct cip_session *session, struct answer *answer)
 
         if (r == 0)
                 r = reply_check(&answer->reply, call->method, session->version, packet->n_fds, &error);
+        /* A refusal in a wrong form has a reason all the same. */
+        if (r == -EBADMSG && answer->reply.error && *answer->reply.error)
+                error_append(&error, "; the server says: %s", answer->reply.error);
         if (r == -ENOMEM)
                 return session_break(session, CIP_ERROR_LOCAL, r, "%s: out of memory", call->what);
         if (r < 0)

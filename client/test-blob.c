@@ -59,9 +59,12 @@ static const struct script scripts[] = {
         BOTH("hang-at-end", .cut = true, .cut_at = 12, .hang = true),
         BOTH("die", .cut = true, .cut_at = 5, .die = true),
         BOTH("die-unknown", .cut = true, .cut_at = 5, .die = true, .unknown = true),
+        BOTH("die-held", .cut = true, .cut_at = 5, .die = true, .orphan = true),
+        BOTH("die-whole-held", .die = true, .orphan = true),
         BOTH("end-open", .end_open = true),
         BOTH("late", .late = true),
         {.name = "garbage-error-raw", .plan = {.garbage_error = true}},
+        {.name = "unknown-code-raw", .plan = {.unknown_code = true}},
         {.name = "refuse-raw", .hook = refuse_all_blobs},
         {.name = "refuse-piped", .version = "0.2.3", .hook = refuse_all_blobs},
         {.name = "annotated", .version = "0.2.3", .hook = wrong_digest_in_manifest},
@@ -350,6 +353,21 @@ START_TEST(an_error_pipe_with_garbage_is_an_error)
 }
 END_TEST
 
+START_TEST(an_unknown_error_code_hides_no_words)
+{
+        struct subject subject;
+        struct cip_blob *blob;
+
+        subject_open(&subject, "unknown-code", true);
+        blob = open_blob(&subject, "small", 0);
+        ck_assert_errno(read_whole(blob, "small", &subject.error), -EBADMSG);
+        ck_assert_int_eq(subject.error.error_class, CIP_ERROR_PROTOCOL);
+        ck_assert_msg(strstr(subject.error.message, "no more today") != NULL, "%s", subject.error.message);
+        cip_blob_close(blob);
+        subject_close(&subject);
+}
+END_TEST
+
 /* ---- silence and death ---- */
 
 START_TEST(data_that_stalls_ends_at_the_stall_deadline)
@@ -364,6 +382,15 @@ START_TEST(death_in_the_middle_is_told_with_the_last_words)
         fails_for_good("die", _i, 0, -ECONNRESET, CIP_ERROR_TRANSPORT,
                        "exited with status 2: out of everything");
         fails_for_good("die-unknown", _i, CIP_BLOB_UNVERIFIED, -ECONNRESET, CIP_ERROR_TRANSPORT,
+                       "exited with status 2: out of everything");
+}
+END_TEST
+
+START_TEST(death_is_noticed_though_a_child_of_the_server_holds_the_pipe)
+{
+        fails_for_good("die-held", _i, 0, -ECONNRESET, CIP_ERROR_TRANSPORT,
+                       "exited with status 2: out of everything");
+        fails_for_good("die-whole-held", _i, 0, -ECONNRESET, CIP_ERROR_TRANSPORT,
                        "exited with status 2: out of everything");
 }
 END_TEST
@@ -817,9 +844,11 @@ int main(int argc, char **argv)
         tcase_add_loop_test(tcase, a_corrupt_blob_is_not_noticed_unverified, 0, 2);
         tcase_add_test(tcase, error_codes_are_kept);
         tcase_add_test(tcase, an_error_pipe_with_garbage_is_an_error);
+        tcase_add_test(tcase, an_unknown_error_code_hides_no_words);
         tcase = testing_case(suite, "silence and death");
         tcase_add_loop_test(tcase, data_that_stalls_ends_at_the_stall_deadline, 0, 2);
         tcase_add_loop_test(tcase, death_in_the_middle_is_told_with_the_last_words, 0, 2);
+        tcase_add_loop_test(tcase, death_is_noticed_though_a_child_of_the_server_holds_the_pipe, 0, 2);
         tcase_add_loop_test(tcase, another_thread_cancels_a_blob, 0, 2);
         tcase = testing_case(suite, "several");
         tcase_add_loop_test(tcase, blobs_can_be_read_in_turns, 0, 2);

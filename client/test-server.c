@@ -213,6 +213,18 @@ static void write_bytes(struct stream *stream, const char *data, size_t len)
         }
 }
 
+/* A child that has all descriptors but the socket, until the pipe's reader has gone. */
+static void leave_child(const struct stream *stream)
+{
+        struct pollfd pollfd = {.fd = stream->data_fd};
+
+        if (fork() != 0)
+                return;
+        close(0);
+        poll(&pollfd, 1, 60000);
+        _exit(0);
+}
+
 static void write_data(struct stream *stream)
 {
         static const char more[4096];
@@ -234,6 +246,8 @@ static void write_data(struct stream *stream)
         }
         for (size_t left = plan->extra; left > 0 && !stream->broken; left -= left < 4096 ? left : 4096)
                 write_bytes(stream, more, left < 4096 ? left : 4096);
+        if (plan->orphan)
+                leave_child(stream);
         if (plan->die)
                 server_die("out of everything\n", 2);
         if (plan->hang)
@@ -252,6 +266,8 @@ static void *fill_pipe(void *data)
         fd_clear(&stream->data_fd);
         if (stream->plan.garbage_error)
                 write_all(stream->error_fd, "oops", 4);
+        else if (stream->plan.unknown_code)
+                dprintf(stream->error_fd, "{\"code\":\"quota\",\"message\":\"no more today\"}");
         else if (stream->plan.error &&
                  pipe_error_format(ERROR_CODE_RETRYABLE, stream->plan.error, &text, &len) == 0)
                 write_all(stream->error_fd, text, len);

@@ -31,10 +31,12 @@ struct plan {
         size_t cut_at;
         bool hang;          /* ..or rather, nothing comes after them, for ever */
         bool die;           /* ..or the server ends there, with status 2 */
+        bool orphan;        /* ..and a child of it keeps the pipes open */
         size_t extra;       /* so many bytes more */
         bool corrupt;       /* one byte is another */
         const char *error;  /* what FinishPipe or the error pipe says */
         bool garbage_error; /* the error pipe holds no JSON */
+        bool unknown_code;  /* the error pipe holds a code of a later protocol */
         bool lies;          /* the reply announces one byte more */
         bool unknown;       /* the reply announces -1 */
         bool end_open;      /* FinishPipe answers, and the pipe stays open */

@@ -118,6 +118,18 @@ static bool malformed(struct server *server, const char *method)
         return true;
 }
 
+/* A failure with a code of a protocol that is not written yet. */
+static bool unknown_code(struct server *server, const char *method)
+{
+        (void)server;
+        if (!is(method, "OpenImage"))
+                return false;
+        server_send("{\"success\":false,\"value\":null,\"pipeid\":0,\"error_code\":\"ratelimited\","
+                    "\"error\":\"slow down\"}",
+                    NULL, 0);
+        return true;
+}
+
 static bool twice(struct server *server, const char *method)
 {
         if (!is(method, "OpenImage"))
@@ -207,6 +219,7 @@ static const struct script scripts[] = {
         {.name = "fail-shutdown", .hook = fail_shutdown},
         {.name = "answer-shutdown", .hook = answer_shutdown},
         {.name = "malformed", .hook = malformed},
+        {.name = "unknown-code", .version = "0.2.9", .hook = unknown_code},
         {.name = "twice", .hook = twice},
         {.name = "empty-packet", .hook = empty_packet},
         {.name = "flood-stderr", .hook = flood_stderr},
@@ -526,14 +539,29 @@ START_TEST(a_malformed_reply_names_what_is_wrong)
                 {"{\"success\":true,\"value\":1.5,\"pipeid\":0,\"error_code\":\"\",\"error\":\"\"}", "value"},
                 {"{\"success\":true,\"value\":\"1\",\"pipeid\":0,\"error_code\":\"\",\"error\":\"\"}", "value"},
                 {"{\"success\":true,\"value\":1,\"pipeid\":3,\"error_code\":\"\",\"error\":\"\"}", "pipeid"},
-                {"{\"success\":false,\"value\":null,\"pipeid\":0,\"error_code\":\"odd\",\"error\":\"x\"}",
-                 "error_code"},
+                {"{\"success\":false,\"value\":1,\"pipeid\":0,\"error_code\":\"other\",\"error\":\"slow "
+                 "down\"}",
+                 "\"value\" is not null; the server says: slow down"},
                 {"{\"success\":false,\"value\":null,\"pipeid\":0,\"error_code\":\"other\",\"error\":\"\"}",
                  "error"},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
                 image_breaks("malformed", rows[i][0], -EBADMSG, CIP_ERROR_PROTOCOL, rows[i][1]);
+}
+END_TEST
+
+START_TEST(an_unknown_error_code_hides_no_words)
+{
+        struct cip_session *session = test_session("unknown-code");
+        struct cip_error error = {0};
+        struct cip_image *image = NULL;
+
+        ck_assert_errno(cip_image_open(session, "ref", &image, &error), -EBADMSG);
+        ck_assert_error(error, CIP_ERROR_PROTOCOL,
+                        "\"error_code\" is unknown: ratelimited; the server says: slow down");
+        cip_session_free(session);
+        test_no_children();
 }
 END_TEST
 
@@ -781,6 +809,7 @@ int main(int argc, char **argv)
         tcase_add_test(tcase, threads_have_sessions_side_by_side);
         tcase = testing_case(suite, "replies");
         tcase_add_test(tcase, a_malformed_reply_names_what_is_wrong);
+        tcase_add_test(tcase, an_unknown_error_code_hides_no_words);
         tcase_add_test(tcase, a_reply_that_nothing_asked_for_is_refused);
         tcase_add_test(tcase, descriptors_that_do_not_belong_are_closed);
         tcase_add_test(tcase, only_read_ends_of_pipes_are_taken);

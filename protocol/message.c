@@ -368,12 +368,14 @@ static int parse_object(const char *data, size_t len, const char *what, struct j
         return 0;
 }
 
-static int take_error_code(struct json_object *text, const char *what, const char *key, enum error_code *ret,
-                           struct cip_error *error)
+/* A code that is not known does not hide the words that come with it. */
+static int take_error_code(struct json_object *text, const char *what, const char *key, const char *words,
+                           enum error_code *ret, struct cip_error *error)
 {
         if (error_code_parse(json_object_get_string(text), ret) < 0)
-                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "%s: member \"%s\" is unknown: %s", what,
-                                 key, json_object_get_string(text));
+                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG,
+                                 "%s: member \"%s\" is unknown: %s; the server says: %s", what, key,
+                                 json_object_get_string(text), words);
         return 0;
 }
 
@@ -409,7 +411,7 @@ static int take_reply_members(struct json_object *object, struct reply *reply, s
         r = get_member(object, "reply", "error_code", json_type_string, &member, error);
         if (r < 0)
                 return r;
-        return take_error_code(member, "reply", "error_code", &reply->error_code, error);
+        return take_error_code(member, "reply", "error_code", reply->error, &reply->error_code, error);
 }
 
 int reply_parse(const char *data, size_t len, struct reply *ret, struct cip_error *error)
@@ -538,24 +540,24 @@ int reply_format(const struct reply *reply, char **ret, size_t *ret_len)
 int pipe_error_parse(const char *data, size_t len, struct pipe_error *ret, struct cip_error *error)
 {
         CLEANUP(cleanup_json) struct json_object *object = NULL;
-        struct json_object *member;
+        struct json_object *member, *words;
         struct pipe_error parsed;
         int r = parse_object(data, len, "error pipe", &object, error);
 
         if (r < 0)
                 return r;
+        r = get_member(object, "error pipe", "message", json_type_string, &words, error);
+        if (r < 0)
+                return r;
         r = get_member(object, "error pipe", "code", json_type_string, &member, error);
         if (r < 0)
                 return r;
-        r = take_error_code(member, "error pipe", "code", &parsed.code, error);
+        r = take_error_code(member, "error pipe", "code", json_object_get_string(words), &parsed.code, error);
         if (r < 0)
                 return r;
         if (parsed.code == ERROR_CODE_NONE)
                 return broken(error, "error pipe", "code", "is empty");
-        r = get_member(object, "error pipe", "message", json_type_string, &member, error);
-        if (r < 0)
-                return r;
-        r = copy_string(member, &parsed.message);
+        r = copy_string(words, &parsed.message);
         if (r < 0)
                 return r;
         *ret = parsed;

@@ -278,7 +278,7 @@ static const struct {
         {"{\"success\":true,\"value\":null,\"pipeid\":\"0\",\"error\":\"\"}", "\"pipeid\" is no integer"},
         {"{\"success\":true,\"value\":null,\"pipeid\":0,\"error\":null}", "\"error\" is of type null"},
         {"{\"success\":true,\"value\":null,\"pipeid\":0,\"error\":\"\",\"error_code\":\"odd\"}",
-         "\"error_code\" is unknown: odd"},
+         "\"error_code\" is unknown: odd; the server says: "},
         {"{\"success\":true,\"value\":null,\"pipeid\":0,\"error\":\"\",\"error_code\":null}",
          "\"error_code\" is of type null"},
         {"[]", "of type array instead of object"},
