@@ -87,5 +87,6 @@ c_files() {
 }
 
 scripts() {
-        grep -rlE --exclude-dir=.git --exclude-dir='build*' '^#!/bin/(ba)?sh' . | cut -c3- | sort
+        find . -type f ! -path './build*' ! -path './.git/*' -printf '%P\n' | sort | xargs awk '
+                FNR == 1 { if ($0 ~ /^#!\/bin\/(ba)?sh/) print FILENAME; nextfile }'
 }

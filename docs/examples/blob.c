@@ -4,6 +4,9 @@
  *
  *     blob oci:/path/to/layout:tag sha256:0123.. FILE
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* mkostemp */
+#endif
 #include <cip.h>
 #include <fcntl.h>
 #include <stdio.h>
