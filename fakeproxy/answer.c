@@ -30,6 +30,15 @@ void answer_clear(struct answer *answer)
         *answer = (struct answer){0};
 }
 
+void answer_refuse(struct answer *answer, const struct rule_do *rule)
+{
+        if (!rule->fail)
+                return;
+        answer_clear(answer);
+        answer_fail(answer, rule->fail_code ? (enum error_code)rule->fail_code : ERROR_CODE_OTHER, "%s",
+                    rule->fail);
+}
+
 void outgoing_free(struct outgoing *outgoing)
 {
         if (!outgoing)
@@ -178,9 +187,11 @@ static int write_end(void)
 }
 
 /* What stands in the place of a faithful descriptor; -1: it failed. */
-static int replacement(enum rule_descriptors kind)
+static int replacement(const struct server *server, enum rule_descriptors kind)
 {
         switch (kind) {
+        case DESCRIPTORS_OWN_SOCKET:
+                return fcntl(server->socket, F_DUPFD_CLOEXEC, 0);
         case DESCRIPTORS_FILE:
                 return memory_file();
         case DESCRIPTORS_DIRECTORY:
@@ -202,24 +213,46 @@ static void add_fd(struct outgoing *outgoing, int take_fd)
                 outgoing->fds[outgoing->n_fds++] = take_fd;
 }
 
-/* Fills in the descriptors, which leaves @answer without any. */
-static void fill_fds(struct outgoing *outgoing, struct answer *answer, enum rule_descriptors kind)
+/* Which kinds change how many there are, and which change each. */
+static bool is_number(enum rule_descriptors kind)
 {
-        size_t extra = kind == DESCRIPTORS_ONE_EXTRA ? 1 : kind == DESCRIPTORS_MANY_EXTRA ? 200 : 0;
+        return kind == DESCRIPTORS_FAITHFUL || kind == DESCRIPTORS_NONE || kind == DESCRIPTORS_FIRST_ONLY ||
+               kind == DESCRIPTORS_ONE_EXTRA || kind == DESCRIPTORS_MANY_EXTRA || kind == DESCRIPTORS_COUNT;
+}
+
+/* How many of @n faithful descriptors are kept, and how many there are with those that are added. */
+static size_t count_fds(const struct rule_do *rule, enum rule_descriptors kind, size_t n, size_t *ret_all)
+{
+        size_t keep = kind == DESCRIPTORS_NONE ? 0 : kind == DESCRIPTORS_FIRST_ONLY && n > 1 ? 1 : n;
+
+        *ret_all = kind == DESCRIPTORS_ONE_EXTRA ? n + 1 : kind == DESCRIPTORS_MANY_EXTRA ? n + 200 : keep;
+        if (kind == DESCRIPTORS_COUNT) {
+                *ret_all = (size_t)rule->n_descriptors;
+                keep = n < *ret_all ? n : *ret_all;
+        }
+        return keep;
+}
+
+/* Fills in the descriptors, which leaves @answer without any. */
+static void fill_fds(const struct server *server, struct outgoing *outgoing, struct answer *answer,
+                     const struct rule_do *rule)
+{
+        enum rule_descriptors kind = rule ? rule->descriptors : DESCRIPTORS_FAITHFUL;
+        size_t all, keep = count_fds(rule, kind, answer->n_fds, &all);
 
         for (size_t i = 0; i < answer->n_fds; i++) {
-                bool keep = kind == DESCRIPTORS_FAITHFUL || extra || (kind == DESCRIPTORS_FIRST_ONLY && i == 0);
-                bool drop = kind == DESCRIPTORS_NONE || kind == DESCRIPTORS_FIRST_ONLY;
                 int fd = steal_fd(&answer->fds[i]);
 
-                if (!keep) {
+                if (!is_number(kind) || i >= keep) {
                         fd_close(fd);
-                        fd = drop ? -1 : replacement(kind);
+                        fd = is_number(kind) ? -1 : replacement(server, kind);
                 }
                 add_fd(outgoing, fd);
         }
+        if (!is_number(kind) && answer->n_fds == 0)
+                add_fd(outgoing, replacement(server, kind));
         answer->n_fds = 0;
-        while (extra-- > 0)
+        for (size_t n = keep; is_number(kind) && n < all; n++)
                 add_fd(outgoing, ended_pipe());
 }
 
@@ -307,8 +340,22 @@ static bool too_large(struct server *server, struct outgoing *outgoing)
         return true;
 }
 
-static bool is_due(const struct outgoing *outgoing)
+/* An end that is behind all that goes to stderr. */
+static bool waits_for_flood(const struct server *server, const struct outgoing *outgoing)
 {
+        const struct rule_do *then = outgoing->then;
+
+        return server->flood > 0 && then && (then->exit || then->signal || then->panic);
+}
+
+/* A pause begins when all before it has gone. */
+static bool is_due(const struct server *server, struct outgoing *outgoing)
+{
+        if (waits_for_flood(server, outgoing))
+                return false;
+        if (outgoing->pause_ns)
+                outgoing->not_before_ns = monotonic_ns() + outgoing->pause_ns;
+        outgoing->pause_ns = 0;
         if (outgoing->after_pipe && !outgoing->after_pipe->done)
                 return false;
         return !outgoing->not_before_ns || outgoing->not_before_ns <= monotonic_ns();
@@ -316,17 +363,31 @@ static bool is_due(const struct outgoing *outgoing)
 
 uint64_t outgoing_wake_ns(const struct server *server)
 {
-        if (!server->out || (server->out->after_pipe && !server->out->after_pipe->done))
+        if (!server->out || (server->out->after_pipe && !server->out->after_pipe->done) ||
+            waits_for_flood(server, server->out))
                 return UINT64_MAX;
         return server->out->not_before_ns;
 }
 
+static void end_as_told(struct server *server, const struct rule_do *rule);
+
 bool outgoing_flush(struct server *server)
 {
-        while (server->out && is_due(server->out)) {
+        while (server->out && is_due(server, server->out)) {
                 struct outgoing *first = server->out;
-                int r = packet_send(server->socket, first->data, first->len, first->fds, first->n_fds);
+                int r;
 
+                if (first->is_pause || first->then) {
+                        server->out = first->next;
+                        if (first->then)
+                                end_as_told(server, first->then);
+                        outgoing_free(first);
+                        if (server->ended)
+                                return false;
+                        continue;
+                }
+                session_answers(server);
+                r = packet_send(server->socket, first->data, first->len, first->fds, first->n_fds);
                 if (r == -EAGAIN)
                         return true;
                 if (r == -EMSGSIZE) {
@@ -337,6 +398,7 @@ bool outgoing_flush(struct server *server)
                 if (r < 0) {
                         go_log("fatal", "writing to socket: write unixpacket @: sendmsg: %s",
                                r == -EPIPE ? "broken pipe" : strerrordesc_np(-r));
+                        server->ended_by = "end-of-input";
                         server_end(server, 1);
                         return false;
                 }
@@ -348,6 +410,22 @@ bool outgoing_flush(struct server *server)
 
 /* ---- what a rule does ---- */
 
+void end_by_signal(struct server *server, int number)
+{
+        sigset_t set;
+
+        if (number != SIGSTOP)
+                session_ended(server, "signal", 128 + number);
+        signal(number, SIG_DFL);
+        sigemptyset(&set);
+        sigaddset(&set, number);
+        sigprocmask(SIG_UNBLOCK, &set, NULL);
+        raise(number);
+}
+
+static const struct behaviours stays = {
+        .ignores_shutdown = true, .ignores_end_of_input = true, .ignores_empty_packet = true};
+
 static void end_as_told(struct server *server, const struct rule_do *rule)
 {
         if (rule->become)
@@ -356,36 +434,122 @@ static void end_as_told(struct server *server, const struct rule_do *rule)
                 signal(SIGPIPE, SIG_DFL);
         if (rule->stop_reading)
                 server->stopped_reading = true;
+        if (rule->ignore_end)
+                behaviours_add(&server->b, &stays);
+        server->ignores_signals |= rule->ignore_signals;
         if (rule->ignore_signals) {
                 signal(SIGTERM, SIG_IGN);
                 signal(SIGINT, SIG_IGN);
         }
-        if (!rule->close_socket && !rule->panic && !rule->exit && !rule->signal)
-                return;
-        outgoing_flush(server);
         if (rule->close_socket) {
                 shutdown(server->socket, SHUT_RDWR);
                 server->input_ended = true;
         }
-        if (rule->panic)
+        if (rule->panic) {
+                session_ended(server, "exit", 2);
                 go_panic(PANIC_OTHER);
-        if (rule->signal) {
-                signal(rule->signal, SIG_DFL);
-                raise(rule->signal);
         }
+        if (rule->signal)
+                end_by_signal(server, rule->signal);
         if (rule->exit) {
                 server->ended = true;
                 server->status = rule->exit_status;
         }
 }
 
-void rule_act(struct server *server, const struct rule_do *rule)
+static void enqueue_pause(struct server *server, uint64_t ms)
+{
+        struct outgoing *pause = ms ? outgoing_new("", 0) : NULL;
+
+        if (!pause)
+                return;
+        pause->is_pause = true;
+        pause->pause_ns = ms * 1000000;
+        enqueue(server, pause);
+}
+
+/* Where the queue is empty the end comes at once, else when all before it has gone. */
+static void enqueue_end(struct server *server, const struct rule_do *rule)
+{
+        struct outgoing *end;
+
+        enqueue_pause(server, rule->delay_after_ms);
+        end = outgoing_new("", 0);
+        if (!end)
+                return;
+        end->then = rule;
+        enqueue(server, end);
+        outgoing_flush(server);
+}
+
+/* What a rule does at once. */
+static void write_stderr(struct server *server, const struct rule_do *rule)
 {
         if (rule->stderr_text)
                 (void)write_all(STDERR_FILENO, rule->stderr_text, strlen(rule->stderr_text));
+        server->flood += rule->stderr_flood;
+}
+
+void rule_act(struct server *server, const struct rule_do *rule)
+{
+        write_stderr(server, rule);
+        enqueue_pause(server, rule->delay_ms);
         enqueue_all(server, rule->before);
         enqueue_all(server, rule->after);
-        end_as_told(server, rule);
+        enqueue_end(server, rule);
+}
+
+/*
+ * A process that keeps write ends open when this one has gone. It ends with its readers, or after a minute, and
+ * holds nothing else of ours.
+ */
+static void hold_pipes(const struct answer *answer)
+{
+        struct pollfd fds[2] = {{.fd = answer->pipe ? answer->pipe->write_fd : -1},
+                                {.fd = answer->errors ? answer->errors->write_fd : -1}};
+        uint64_t end = monotonic_ns() + UINT64_C(60000000000);
+        int first, second;
+
+        if ((fds[0].fd < 0 && fds[1].fd < 0) || fork() != 0)
+                return;
+        first = fds[0].fd < fds[1].fd ? fds[0].fd : fds[1].fd;
+        second = fds[0].fd < fds[1].fd ? fds[1].fd : fds[0].fd;
+        if (first > 0)
+                close_range(0, (unsigned)first - 1, 0);
+        if (second > first + 1)
+                close_range(first < 0 ? 0 : (unsigned)first + 1, (unsigned)second - 1, 0);
+        close_range((unsigned)second + 1, ~0U, 0);
+        while ((fds[0].fd >= 0 || fds[1].fd >= 0) && monotonic_ns() < end) {
+                if (poll(fds, 2, 1000) <= 0)
+                        continue;
+                for (int i = 0; i < 2; i++)
+                        if (fds[i].revents)
+                                fds[i].fd = -1;
+        }
+        _exit(0);
+}
+
+/* Whether a packet's text says success: true. */
+static bool says_success(const char *text, size_t len)
+{
+        struct json_object *object CLEANUP(cleanup_json) = NULL;
+
+        return json_parse(text, len, 64, &object, NULL) == 0 && json_object_is_type(object, json_type_object) &&
+               json_object_get_boolean(json_object_object_get(object, "success"));
+}
+
+/* The rest of a reply that goes in two packets. */
+static void split(struct server *server, struct outgoing *outgoing, size_t at)
+{
+        struct outgoing *rest;
+
+        if (at == 0 || at >= outgoing->len)
+                return;
+        rest = outgoing_new(outgoing->data + at, outgoing->len - at);
+        if (!rest)
+                return;
+        outgoing->len = at;
+        enqueue(server, rest);
 }
 
 /* The reply alone. */
@@ -407,14 +571,16 @@ static void send_reply(struct server *server, struct answer *answer, const struc
         outgoing = outgoing_new(text, rule && rule->empty_packet ? 0 : len);
         if (!outgoing)
                 return;
-        fill_fds(outgoing, answer, rule ? rule->descriptors : DESCRIPTORS_FAITHFUL);
-        if (rule && rule->delay_ms)
-                outgoing->not_before_ns = monotonic_ns() + rule->delay_ms * 1000000;
-        else if (server->b.request_delay_ms)
+        fill_fds(server, outgoing, answer, rule);
+        if (server->verdict)
+                verdict_answer(server->verdict, says_success(text, len));
+        if (server->b.request_delay_ms && !(rule && rule->delay_ms))
                 outgoing->not_before_ns = monotonic_ns() + server->b.request_delay_ms * 1000000;
         if (server->b.writes_before_reply)
                 outgoing->after_pipe = answer->pipe;
         enqueue_reply(server, outgoing);
+        if (rule)
+                split(server, outgoing, rule->split_at);
 }
 
 /* What fits an empty pipe is there before the reply is, so that closing it unread is no error. */
@@ -429,8 +595,8 @@ static void write_ahead(struct server *server, struct answer *answer)
 
 void answer_send(struct server *server, struct answer *answer, const struct rule_do *rule)
 {
-        if (rule && rule->stderr_text)
-                (void)write_all(STDERR_FILENO, rule->stderr_text, strlen(rule->stderr_text));
+        if (rule)
+                write_stderr(server, rule);
         if (rule && rule->data && answer->pipe)
                 answer->pipe->step = rule->data;
         if (rule && rule->errors && answer->errors) {
@@ -438,13 +604,19 @@ void answer_send(struct server *server, struct answer *answer, const struct rule
                 answer->errors->held = false;
         }
         write_ahead(server, answer);
-        if (rule)
+        if (rule && rule->child_holds_pipe)
+                hold_pipes(answer);
+        if (rule) {
+                enqueue_pause(server, rule->delay_ms);
                 enqueue_all(server, rule->before);
+        }
         if (!answer->none && !(rule && rule->no_reply))
                 send_reply(server, answer, rule);
         if (rule)
                 enqueue_all(server, rule->after);
         answer_clear(answer);
-        if (outgoing_flush(server) && rule)
-                end_as_told(server, rule);
+        if (rule)
+                enqueue_end(server, rule);
+        else
+                outgoing_flush(server);
 }

@@ -16,7 +16,9 @@
 #include "fakeproxy/go.h"
 #include "fakeproxy/help.h"
 #include "fakeproxy/options.h"
+#include "fakeproxy/replay.h"
 #include "fakeproxy/server.h"
+#include "fakeproxy/upstream.h"
 
 /* The behaviours that stand before the first packet. */
 static struct behaviours behaviours_of(const struct options *options)
@@ -25,6 +27,8 @@ static struct behaviours behaviours_of(const struct options *options)
 
         if (options->fault)
                 behaviours_add(&b, &options->fault->with);
+        if (options->scenario)
+                behaviours_add(&b, &options->scenario->with);
         return b;
 }
 
@@ -49,6 +53,48 @@ static void list_quirks(void)
                         printf(" to before %s", version_format(quirks[i].until, text));
                 printf(": %s (%s)\n", behaviours_about(&quirks[i].with), quirks[i].reason);
         }
+}
+
+/* ---- scenarios ---- */
+
+/* Says all that is wrong with each file. */
+static int check_files(char *const *files, size_t n)
+{
+        size_t n_good = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                struct scenario_problems problems CLEANUP(cleanup_scenario_problems) = {0};
+                struct scenario *scenario CLEANUP(cleanup_scenario_free) = NULL;
+                int r = scenario_read(files[i], &scenario, &problems);
+
+                if (r == -ENOMEM)
+                        fprintf(stderr, "%s: out of memory\n", files[i]);
+                scenario_problems_print(&problems, files[i], stderr);
+                n_good += r == 0;
+        }
+        printf("%zu of %zu scenario%s good\n", n_good, n, n == 1 ? " is" : "s are");
+        return n_good == n ? 0 : 2;
+}
+
+/* The name of a fault as that of a file: with a dash for the slash. */
+static int print_fault(const char *name)
+{
+        const struct fault *fault = fault_find(name);
+        char file[100];
+        size_t len = 0;
+
+        if (!fault) {
+                fprintf(stderr, "cip-fakeproxy: there is no fault \"%s\"\n", name);
+                return 2;
+        }
+        for (; name[len] && len < sizeof(file) - 1; len++)
+                file[len] = name[len] == '/' ? '-' : name[len];
+        file[len] = '\0';
+        if (scenario_write(file, fault_about(fault), name, &fault->with, fault->rules, fault->n_rules,
+                           stdout) == 0)
+                return 0;
+        fprintf(stderr, "cip-fakeproxy: no scenario can say what %s does\n", name);
+        return 2;
 }
 
 static void print_version(const struct options *options)
@@ -128,43 +174,53 @@ static int serve(const struct options *options)
 {
         struct behaviours b = behaviours_of(options);
         int fd = b.ignores_sockfd ? 0 : (int)options->sockfd;
+        struct replay *replay CLEANUP(cleanup_replay_free) = NULL;
+        struct cip_error error = {0};
         int status;
 
+        if (options->replay && replay_new(options->replay, &replay, &error) < 0) {
+                fprintf(stderr, "cip-fakeproxy: %s\n", error.message);
+                return 2;
+        }
         open_standard_descriptors(!b.leaves_stdin_closed);
         status = judge_socket(options, &b, fd);
         if (status >= 0)
                 return status;
         (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
         raise_descriptor_limit();
+        if (replay)
+                return replay_run(replay, options->replay_any_order, fd);
         return server_run(options, fd);
 }
 
-int main(int argc, char *argv[])
+/* Says why not. Returns the exit status. */
+static int refuse(int r, const struct options *options, const struct cip_error *error)
 {
-        struct options options = {0};
-        struct cip_error error = {0};
-        int r = options_parse(argc, argv, &options, &error);
-
         if (r == -EPERM) {
-                go_log("fatal", "%s%s%s", error.message, options.hint ? "\n" : "",
-                       options.hint ? options.hint : "");
+                go_log("fatal", "%s%s%s", error->message, options->hint ? "\n" : "",
+                       options->hint ? options->hint : "");
                 return 1;
         }
-        if (r < 0) {
-                fprintf(stderr, "cip-fakeproxy: %s\n", error.message);
-                return 2;
-        }
-        if (options.global_tls_verify)
+        scenario_problems_print(&options->problems, options->scenario_file, stderr);
+        fprintf(stderr, "cip-fakeproxy: %s\n", error->message);
+        return 2;
+}
+
+static int act(const struct options *options)
+{
+        int status = 0;
+
+        if (options->global_tls_verify)
                 go_log("warning", "'--tls-verify' is deprecated, please set this on the specific subcommand");
-        switch (options.action) {
+        switch (options->action) {
         case ACTION_HELP:
-                (options.own_name ? help_own : help_root)(stdout, options.emulation.release);
+                (options->own_name ? help_own : help_root)(stdout, options->emulation.release);
                 break;
         case ACTION_PROXY_HELP:
-                help_proxy(stdout, options.emulation.release);
+                help_proxy(stdout, options->emulation.release);
                 break;
         case ACTION_VERSION:
-                print_version(&options);
+                print_version(options);
                 break;
         case ACTION_FAULTS:
                 list_faults();
@@ -172,9 +228,45 @@ int main(int argc, char *argv[])
         case ACTION_QUIRKS:
                 list_quirks();
                 break;
+        case ACTION_CHECK:
+                status = check_files(options->words, options->n_words);
+                break;
+        case ACTION_SCHEMA:
+                status = scenario_print_schema(stdout) < 0 ? 2 : 0;
+                break;
+        case ACTION_FORMAT:
+                scenario_print_format(stdout);
+                break;
+        case ACTION_FAULT_AS_SCENARIO:
+                status = print_fault(options->words[0]);
+                break;
         case ACTION_SERVE:
         default:
-                return serve(&options);
+                return serve(options);
         }
-        return fflush(stdout) || ferror(stdout) ? 1 : 0;
+        return fflush(stdout) || ferror(stdout) ? 1 : status;
+}
+
+int main(int argc, char *argv[])
+{
+        struct options options = {0};
+        struct cip_error error = {0};
+        struct upstream upstream = {0};
+        int r = upstream_read(argc, argv, &upstream, &error);
+
+        if (r > 0) {
+                int status = upstream_run(&upstream, argc, argv);
+
+                if (status >= 0)
+                        return status;
+                r = 0;
+        }
+        if (r == 0)
+                r = options_parse(argc, argv, &options, &error);
+        if (r == 0)
+                r = act(&options);
+        else
+                r = refuse(r, &options, &error);
+        options_clear(&options);
+        return r;
 }

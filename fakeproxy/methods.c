@@ -141,6 +141,7 @@ static void add_pipe(struct server *server, struct pipe *take_pipe)
 
         while (*link)
                 link = &(*link)->next;
+        take_pipe->seed = server->options->seed * 1000003 + server->n_pipes_made;
         take_pipe->forgets_reader_gone = server->b.forgets_reader_gone;
         take_pipe->never_notices_reader_gone = server->b.never_notices_reader_gone;
         *link = take_pipe;
@@ -178,6 +179,26 @@ static struct pipe *open_pipe(struct server *server, uint64_t size, struct answe
         return pipe;
 }
 
+void pipe_seen(struct server *server, const struct pipe *pipe)
+{
+        struct pollfd poll_fd = {.fd = pipe->write_fd};
+        bool gone = pipe->reader_gone, finished;
+
+        if (!server->verdict || !pipe->verdict_number)
+                return;
+        if (!gone && pipe->write_fd >= 0 && poll(&poll_fd, 1, 0) == 1)
+                gone = poll_fd.revents & POLLERR;
+        finished = pipe->was_finished || (!pipe->id && pipe->done && !gone);
+        verdict_pipe_is(server->verdict, pipe->verdict_number, pipe->written, finished, gone);
+}
+
+/* Gives a pipe its number of the session, by which rules and the verdict know it. */
+static void number_pipe(struct server *server, struct pipe *pipe)
+{
+        pipe->number = ++server->n_numbered;
+        pipe->verdict_number = verdict_pipe(server->verdict, pipe->id);
+}
+
 /* Makes it one that FinishPipe ends, and the answer's. */
 static void send_pipe(struct server *server, struct pipe *pipe, struct answer *answer)
 {
@@ -188,6 +209,7 @@ static void send_pipe(struct server *server, struct pipe *pipe, struct answer *a
         pipe->held = b->writes_after_finish;
         answer->pipe = pipe;
         answer->pipeid = pipe->id;
+        number_pipe(server, pipe);
 }
 
 /* Sends text, of which a fault may cut the end off, on a pipe. Owns @take_value. */
@@ -277,20 +299,24 @@ static void close_image(struct server *server, struct open_image *image)
                 return;
         }
         image_free(image->image);
+        free(image->reference);
         memmove(image, image + 1, (size_t)(server->images + server->n_images - image - 1) * sizeof(*image));
         server->n_images--;
 }
 
 void images_free(struct server *server)
 {
-        for (size_t i = 0; i < server->n_images; i++)
+        for (size_t i = 0; i < server->n_images; i++) {
                 image_free(server->images[i].image);
+                free(server->images[i].reference);
+        }
         free(server->images);
         server->images = NULL;
         server->n_images = 0;
 }
 
-static void add_image(struct server *server, struct image *take_image, struct answer *answer)
+static void add_image(struct server *server, struct image *take_image, const char *reference,
+                      struct answer *answer)
 {
         struct open_image *grown;
 
@@ -303,7 +329,8 @@ static void add_image(struct server *server, struct image *take_image, struct an
                 return;
         }
         server->images = grown;
-        grown[server->n_images] = (struct open_image){.id = new_image_id(server), .image = take_image};
+        grown[server->n_images] = (struct open_image){
+                .id = new_image_id(server), .reference = strdup(reference), .image = take_image};
         succeed(answer, json_object_new_uint64(grown[server->n_images++].id));
 }
 
@@ -348,14 +375,38 @@ static const struct platform *wanted_platform(const struct server *server, struc
         return space;
 }
 
+/* The image that a scenario describes. It is made when it is first opened, as that may take a while. */
+static int open_generated(struct server *server, struct image **ret, struct cip_error *error)
+{
+        int r = server->generated ? 0 : generated_new(&server->scenario->image, &server->generated, error);
+
+        return r < 0 ? r : image_open_generated(server->generated, ret, error);
+}
+
+/* fake:scenario is what the scenario says; all else is as image/ knows it. */
+static int open_unread(struct server *server, const char *reference, struct image **ret, bool *ret_no_tag,
+                       struct cip_error *error)
+{
+        const struct scenario *scenario = server->scenario;
+        char fixture[100];
+        struct platform space;
+
+        if (scenario && !strcmp(reference, "fake:scenario")) {
+                if (!scenario->fixture)
+                        return open_generated(server, ret, error);
+                snprintf(fixture, sizeof(fixture), "fake:%s", scenario->fixture);
+                reference = fixture;
+        }
+        return image_open_unread(reference, wanted_platform(server, &space), ret, ret_no_tag, error);
+}
+
 /* Returns 0 with an image, or a negative errno; *@ret_missing: the image does not exist. */
 static int open_reference(struct server *server, const char *reference, struct image **ret, bool *ret_missing,
                           struct cip_error *error)
 {
         struct image *image CLEANUP(cleanup_image_free) = NULL;
-        struct platform space;
         bool no_tag = false;
-        int r = image_open_unread(reference, wanted_platform(server, &space), &image, &no_tag, error);
+        int r = open_unread(server, reference, &image, &no_tag, error);
 
         *ret_missing = r == -ENOENT &&
                        (no_tag ? !server->b.optional_oci_tag_is_error : !server->b.optional_layout_is_error);
@@ -397,7 +448,7 @@ static void open_any(struct server *server, struct json_object *args, bool optio
         else
                 r = open_reference(server, json_object_get_string(reference), &image, &missing, &error);
         if (r == 0)
-                add_image(server, image, answer);
+                add_image(server, image, json_object_get_string(reference), answer);
         else if (optional ? server->b.optional_errors_are_zero ||
                                     (missing && !server->b.optional_missing_is_error)
                           : r == -ENOENT && server->b.open_answers_zero)
@@ -602,36 +653,60 @@ static void get_layer_info_piped(struct server *server, struct json_object *args
 
 /* ---- blobs ---- */
 
-/* Opens the blob that the arguments name. Returns a descriptor, or -1 and the answer says why. */
-static int open_blob(struct server *server, struct json_object *args, bool with_size, uint64_t *ret_wanted_size,
-                     uint64_t *ret_size, struct answer *answer)
+/* Where a blob's bytes come from. */
+struct blob_source {
+        int fd;                                 /* owned; -1: from `generated` */
+        const struct generated_blob *generated; /* borrowed */
+        bool is_so;                             /* its digest is known to be the one that was asked for */
+        uint64_t size;
+};
+
+/* A generated blob. False: there is none, and the answer says so. */
+static bool find_generated(const struct image *image, const char *digest, struct blob_source *ret,
+                           struct answer *answer)
+{
+        *ret = (struct blob_source){.fd = -1};
+        ret->generated = generated_find(image_generated(image), digest, &ret->is_so);
+        if (!ret->generated) {
+                answer_fail(answer, ERROR_CODE_OTHER, "open %s: no such file or directory", digest);
+                return false;
+        }
+        ret->size = generated_blob_size(ret->generated);
+        return true;
+}
+
+/* Opens the blob that the arguments name. False: the answer says why not. */
+static bool open_blob(struct server *server, struct json_object *args, bool with_size,
+                      uint64_t *ret_wanted_size, struct blob_source *ret, struct answer *answer)
 {
         struct open_image *found = take_image(server, json_object_array_get_idx(args, 0), answer);
         struct json_object *digest = json_object_array_get_idx(args, 1);
         struct cip_error error;
-        int fd = -1;
 
+        *ret = (struct blob_source){.fd = -1};
         if (!found)
-                return -1;
+                return false;
         if (!json_object_is_type(digest, json_type_string)) {
                 answer_fail(answer, ERROR_CODE_OTHER, "expecting string blobid");
-                return -1;
+                return false;
         }
         if (with_size &&
             !take_number(server, json_object_array_get_idx(args, 2), "numeric", ret_wanted_size, answer))
-                return -1;
+                return false;
         if (!digest_parse(json_object_get_string(digest), NULL)) {
                 answer_fail(answer, ERROR_CODE_OTHER, "%s", digest_problem(json_object_get_string(digest)));
-                return -1;
+                return false;
         }
-        if (image_open_blob(found->image, json_object_get_string(digest), &fd, ret_size, &error) == 0)
-                return fd;
+        if (image_generated(found->image))
+                return find_generated(found->image, json_object_get_string(digest), ret, answer);
+        if (image_open_blob(found->image, json_object_get_string(digest), &ret->fd, &ret->size, &error) == 0)
+                return true;
         if (server->b.missing_blob_is_empty) {
-                *ret_size = 0;
-                return open("/dev/null", O_RDONLY | O_CLOEXEC);
+                ret->fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+                return ret->fd >= 0;
         }
         fail_with(server, answer, &error);
-        return -1;
+        return false;
 }
 
 static struct json_object *blob_value(const struct server *server, uint64_t size, uint64_t wanted)
@@ -655,24 +730,28 @@ static bool expect_digest(struct pipe *pipe, const char *digest)
 }
 
 /* A pipe with the blob's content. NULL, and the answer says why. */
-static struct pipe *open_blob_pipe(struct server *server, int take_fd, uint64_t size, struct answer *answer)
+static struct pipe *open_blob_pipe(struct server *server, struct blob_source *take_source,
+                                   struct answer *answer)
 {
-        struct pipe *pipe = open_pipe(server, size, answer);
+        struct pipe *pipe = open_pipe(server, take_source->size, answer);
+        uint64_t at_most = server->b.blob_at_most;
 
         if (!pipe) {
-                fd_close(take_fd);
+                fd_clear(&take_source->fd);
                 return NULL;
         }
-        pipe->source_fd = take_fd;
-        pipe->size = size;
-        if (server->b.blob_at_most && size > server->b.blob_at_most) {
-                char *part = malloc(server->b.blob_at_most);
+        pipe->source_fd = steal_fd(&take_source->fd);
+        pipe->generated = take_source->generated;
+        pipe->size = take_source->size;
+        if (at_most && take_source->size > at_most) {
+                char *part = malloc(at_most);
 
-                if (part &&
-                    pread(take_fd, part, server->b.blob_at_most, 0) == (ssize_t)server->b.blob_at_most) {
+                if (part && (pipe->generated ? (ssize_t)generated_read(pipe->generated, 0, part, at_most)
+                                             : pread(pipe->source_fd, part, at_most, 0)) == (ssize_t)at_most) {
                         fd_clear(&pipe->source_fd);
+                        pipe->generated = NULL;
                         pipe->memory = STEAL(part);
-                        pipe->size = server->b.blob_at_most;
+                        pipe->size = at_most;
                 }
                 free(part);
         }
@@ -695,33 +774,34 @@ static void mix(struct server *server, struct pipe *pipe)
 
 static void get_blob(struct server *server, struct json_object *args, struct answer *answer)
 {
-        uint64_t wanted = 0, size = 0;
-        int fd = open_blob(server, args, true, &wanted, &size, answer);
+        struct blob_source source;
+        uint64_t wanted = 0;
         struct pipe *pipe;
 
-        if (fd < 0)
+        if (!open_blob(server, args, true, &wanted, &source, answer))
                 return;
-        pipe = open_blob_pipe(server, fd, size, answer);
+        pipe = open_blob_pipe(server, &source, answer);
         if (!pipe)
                 return;
-        if (!server->b.ignores_blob_digest && !server->b.missing_blob_is_empty)
+        /* What rules do to the data comes behind the check, as it would on the way. */
+        if (!server->b.ignores_blob_digest && !server->b.missing_blob_is_empty && !source.is_so)
                 expect_digest(pipe, json_object_get_string(json_object_array_get_idx(args, 1)));
         pipe->verify_size = !server->b.ignores_blob_size && !server->b.missing_blob_is_empty;
         pipe->expected_size = wanted;
         mix(server, pipe);
         send_pipe(server, pipe, answer);
-        succeed(answer, blob_value(server, size, wanted));
+        succeed(answer, blob_value(server, source.size, wanted));
 }
 
 static void get_raw_blob(struct server *server, struct json_object *args, struct answer *answer)
 {
-        uint64_t unused = 0, size = 0;
-        int fd = open_blob(server, args, false, &unused, &size, answer);
+        struct blob_source source;
+        uint64_t unused = 0;
         struct pipe *data, *errors;
 
-        if (fd < 0)
+        if (!open_blob(server, args, false, &unused, &source, answer))
                 return;
-        data = open_blob_pipe(server, fd, size, answer);
+        data = open_blob_pipe(server, &source, answer);
         if (!data)
                 return;
         errors = open_pipe(server, 0, answer);
@@ -743,6 +823,7 @@ static void get_raw_blob(struct server *server, struct json_object *args, struct
         errors->held = true;
         if (server->b.raw_blobs_need_finish)
                 data->id = (uint32_t)data->write_fd;
+        number_pipe(server, data);
         answer->pipe = data;
         answer->errors = errors;
         answer->pipeid = server->b.raw_blobs_have_pipe_id || server->b.raw_blobs_need_finish
@@ -754,7 +835,7 @@ static void get_raw_blob(struct server *server, struct json_object *args, struct
                 answer->fds[0] = answer->fds[1];
                 answer->fds[1] = first;
         }
-        succeed(answer, blob_value(server, size, size));
+        succeed(answer, blob_value(server, source.size, source.size));
 }
 
 /* ---- FinishPipe, Shutdown ---- */
@@ -763,6 +844,7 @@ void finish_pipe(struct server *server, struct pipe *pipe, struct answer *ret)
 {
         struct pipe **link = &server->pipes;
 
+        pipe_seen(server, pipe);
         if (server->b.finish_always_fails)
                 answer_fail(ret, ERROR_CODE_OTHER, "something went wrong");
         else if (pipe->error && !server->b.finish_always_succeeds)
@@ -802,8 +884,10 @@ static void finish(struct server *server, struct json_object *args, struct answe
         struct pipe *pipe;
         uint64_t id;
 
-        if (json_object_array_length(args) == 0 && server->b.panics_on_finish_without_args)
+        if (json_object_array_length(args) == 0 && server->b.panics_on_finish_without_args) {
+                session_ended(server, "exit", 2);
                 go_panic(PANIC_INDEX);
+        }
         if (!take_number(server, json_object_array_get_idx(args, 0), "numeric", &id, answer))
                 return;
         if (server->b.pipe_ids_wrap)
@@ -816,6 +900,7 @@ static void finish(struct server *server, struct json_object *args, struct answe
                         answer_fail(answer, ERROR_CODE_OTHER, "finishpipe: no active pipe %" PRIu64, id);
                 return;
         }
+        pipe->was_finished = true;
         if (server->b.writes_after_finish)
                 pipe->held = false;
         if (server->b.finish_cuts)
@@ -839,8 +924,10 @@ static void shut_down(struct server *server, struct json_object *args, struct an
         (void)args;
         answer->none = !server->b.replies_to_shutdown;
         succeed(answer, NULL);
-        if (!server->b.ignores_shutdown)
+        if (!server->b.ignores_shutdown) {
+                server->ended_by = "shutdown";
                 server_end(server, 0);
+        }
 }
 
 /* ---- the table ---- */

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "fakeproxy/go.h"
+#include "protocol/message.h"
 
 enum flag_kind {
         FLAG_STRING,
@@ -22,6 +23,7 @@ enum flag_kind {
         FLAG_DURATION, /* judged, not kept */
         FLAG_EMULATE,
         FLAG_FAULT,
+        FLAG_OWN, /* read beforehand */
 };
 
 enum flag_place {
@@ -82,6 +84,14 @@ static const struct flag flags[] = {
 
         {"emulate", 0, PLACE_OWN, FLAG_EMULATE, NOWHERE},
         {"fault", 0, PLACE_OWN, FLAG_FAULT, NOWHERE},
+        {"record", 0, PLACE_OWN, FLAG_OWN, NOWHERE}, /* this, the next and upstream are read in upstream.c */
+        {"record-data", 0, PLACE_OWN, FLAG_BOOL, NOWHERE},
+        {"replay", 0, PLACE_OWN, FLAG_STRING, TO(replay)},
+        {"replay-any-order", 0, PLACE_OWN, FLAG_BOOL, TO(replay_any_order)},
+        {"scenario", 0, PLACE_OWN, FLAG_OWN, NOWHERE},
+        {"seed", 0, PLACE_OWN, FLAG_OWN, NOWHERE},
+        {"upstream", 0, PLACE_OWN, FLAG_OWN, NOWHERE},
+        {"verdict", 0, PLACE_OWN, FLAG_OWN, NOWHERE},
 };
 
 /* What holds for the whole command line. */
@@ -144,21 +154,117 @@ static const char *own_value(int argc, char *const argv[], const char *name)
         return NULL;
 }
 
+/* The value of an own flag, or of its variable; NULL: neither says anything. */
+static const char *own_setting(int argc, char *const argv[], const char *name, const char *variable)
+{
+        const char *value = own_value(argc, argv, name);
+
+        if (!value)
+                value = getenv(variable);
+        return value && *value ? value : NULL;
+}
+
+/* What the environment says of replaying, which flags may change. */
+static void read_replay(struct options *options)
+{
+        const char *replay = getenv("CIP_FAKEPROXY_REPLAY");
+        const char *any_order = getenv("CIP_FAKEPROXY_REPLAY_ANY_ORDER");
+
+        if (replay && *replay)
+                options->replay = replay;
+        if (any_order)
+                (void)go_parse_bool(any_order, &options->replay_any_order);
+}
+
+static int read_scenario(struct options *options, struct cip_error *error)
+{
+        int r = scenario_read(options->scenario_file, &options->scenario, &options->problems);
+
+        if (r == -ENOMEM)
+                return error_set_errno(error, CIP_ERROR_LOCAL, r, "cannot read %s", options->scenario_file);
+        if (r < 0)
+                return error_set(error, CIP_ERROR_LOCAL, r, "this scenario cannot be served");
+        options->seed = options->scenario->seed;
+        return 0;
+}
+
+static int read_seed(const char *text, struct options *options, struct cip_error *error)
+{
+        char *end;
+        unsigned long long value;
+
+        errno = 0;
+        value = strtoull(text, &end, 10);
+        if (errno || *end || *text < '0' || *text > '9' || value > JSON_INTEGER_MAX)
+                return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
+                                 "--seed \"%s\": expected an integer of 0 to 2^53-1", text);
+        options->seed = value;
+        if (options->scenario)
+                options->scenario->image.seed = value;
+        return 0;
+}
+
 /* They decide which other flags there are, so they are read first. */
 static int read_own(int argc, char *const argv[], struct options *options, struct cip_error *error)
 {
-        const char *emulate = own_value(argc, argv, "emulate");
-        const char *fault = own_value(argc, argv, "fault");
-        int r;
+        const char *emulate = own_setting(argc, argv, "emulate", "CIP_FAKEPROXY_EMULATE");
+        const char *fault = own_setting(argc, argv, "fault", "CIP_FAKEPROXY_FAULT");
+        const char *seed = own_setting(argc, argv, "seed", "CIP_FAKEPROXY_SEED");
+        int r = 0;
 
-        if (!emulate)
-                emulate = getenv("CIP_FAKEPROXY_EMULATE");
-        if (!fault)
-                fault = getenv("CIP_FAKEPROXY_FAULT");
-        r = emulation_find(emulate && *emulate ? emulate : EMULATE_DEFAULT, &options->emulation, error);
-        if (r == 0 && fault && *fault)
+        options->seed = 1;
+        read_replay(options);
+        options->verdict = own_setting(argc, argv, "verdict", "CIP_FAKEPROXY_VERDICT");
+        options->scenario_file = own_setting(argc, argv, "scenario", "CIP_FAKEPROXY_SCENARIO");
+        if (options->scenario_file && fault)
+                return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
+                                 "a fault and a scenario cannot be had together");
+        if (options->scenario_file)
+                r = read_scenario(options, error);
+        if (r == 0 && seed)
+                r = read_seed(seed, options, error);
+        if (r < 0)
+                return r;
+        if (!emulate && options->scenario)
+                emulate = options->scenario->emulate;
+        options->emulation_name = emulate ? emulate : EMULATE_DEFAULT;
+        r = emulation_find(options->emulation_name, &options->emulation, error);
+        if (r == 0 && fault)
                 r = find_fault(fault, &options->fault, error);
         return r;
+}
+
+/* Whether it is one of the commands that serve nothing, for which settings in the environment say nothing. */
+static bool is_own_command(const char *word)
+{
+        return !strcmp(word, "check") || !strcmp(word, "schema") || !strcmp(word, "format") ||
+               !strcmp(word, "fault-as-scenario");
+}
+
+static int read_own_command(int argc, char *const argv[], struct options *options, struct cip_error *error)
+{
+        static const struct {
+                const char *name;
+                enum options_action action;
+                bool takes_words;
+        } commands[] = {
+                {"check", ACTION_CHECK, true},
+                {"schema", ACTION_SCHEMA, false},
+                {"format", ACTION_FORMAT, false},
+                {"fault-as-scenario", ACTION_FAULT_AS_SCENARIO, true},
+        };
+
+        options->words = argv + 2;
+        options->n_words = (size_t)argc - 2;
+        for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+                if (strcmp(commands[i].name, argv[1]) != 0)
+                        continue;
+                options->action = commands[i].action;
+                if (commands[i].takes_words == (options->n_words > 0))
+                        return 0;
+        }
+        return error_set(error, CIP_ERROR_LOCAL, -EINVAL, "`%s`: %s", argv[1],
+                         options->n_words ? "takes no arguments" : "name at least one file");
 }
 
 /* ---- skopeo's flags ---- */
@@ -395,15 +501,31 @@ int options_parse(int argc, char *const argv[], struct options *ret, struct cip_
 
         if (argc > 0)
                 reading.options.own_name = strcmp(base ? base + 1 : argv[0], "skopeo") != 0;
-        r = read_own(argc, argv, &reading.options, error);
-        if (r < 0)
+        if (reading.options.own_name && argc > 1 && is_own_command(argv[1])) {
+                r = read_own_command(argc, argv, &reading.options, error);
+                *ret = reading.options;
                 return r;
+        }
+        r = read_own(argc, argv, &reading.options, error);
+        if (r < 0) {
+                *ret = reading.options;
+                return r;
+        }
         parser.b = reading.options.emulation.behaviours;
         if (reading.options.fault)
                 behaviours_add(&parser.b, &reading.options.fault->with);
+        if (reading.options.scenario)
+                behaviours_add(&parser.b, &reading.options.scenario->with);
         r = read_flags(&parser, &word, error);
         if (r == 0)
                 r = read_command(&parser, word, error);
         *ret = reading.options;
         return r;
+}
+
+void options_clear(struct options *options)
+{
+        scenario_free(options->scenario);
+        options->scenario = NULL;
+        scenario_problems_clear(&options->problems);
 }

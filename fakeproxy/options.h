@@ -13,6 +13,7 @@
 #include "base/cip-error.h"
 #include "fakeproxy/emulate.h"
 #include "fakeproxy/faults.h"
+#include "fakeproxy/scenario.h"
 
 enum options_action {
         ACTION_SERVE,
@@ -21,6 +22,10 @@ enum options_action {
         ACTION_VERSION,
         ACTION_FAULTS, /* cip-fakeproxy faults */
         ACTION_QUIRKS, /* cip-fakeproxy quirks */
+        ACTION_CHECK,  /* cip-fakeproxy check FILE .. */
+        ACTION_SCHEMA, /* cip-fakeproxy schema */
+        ACTION_FORMAT, /* cip-fakeproxy format: the tables of docs/scenarios.md */
+        ACTION_FAULT_AS_SCENARIO,
 };
 
 /* What was said; strings are argv's or the environment's. */
@@ -28,7 +33,17 @@ struct options {
         bool own_name; /* called as cip-fakeproxy, or by any other name that is not skopeo */
         enum options_action action;
         struct emulation emulation;
-        const struct fault *fault; /* NULL: faithful */
+        const char *emulation_name;
+        const struct fault *fault;         /* NULL: none */
+        struct scenario *scenario;         /* owned; NULL: none */
+        const char *scenario_file;         /* what was named, also where it could not be read */
+        struct scenario_problems problems; /* why not. Owned */
+        const char *verdict;               /* a file; NULL: none is wanted */
+        uint64_t seed;                     /* the scenario's, unless another was given */
+        char *const *words; /* of ACTION_CHECK and ACTION_FAULT_AS_SCENARIO: those behind the command */
+        size_t n_words;
+        const char *replay; /* a transcript; NULL: no recording is replayed */
+        bool replay_any_order;
 
         bool debug, insecure_policy, no_creds, global_tls_verify, has_creds;
         bool tls_verify;
@@ -44,5 +59,8 @@ struct options {
  * refuses (status 1, a line of its log). Both fill in @error.
  */
 int options_parse(int argc, char *const argv[], struct options *ret, struct cip_error *error);
+
+/* Frees what it owns, also after a failure. */
+void options_clear(struct options *options);
 
 #endif

@@ -24,6 +24,9 @@
 /* Chunks that one pipe may have written before the others get their turn. */
 #define TURNS 8
 
+/* Steps, or parts of one, likewise. */
+#define STEP_TURNS 64
+
 /* Bytes that are read and hashed at a time, so that they stay in the nearest cache. */
 #define HASH_PIECE ((size_t)32 * 1024)
 
@@ -137,6 +140,7 @@ static void verify_and_end(struct pipe *pipe)
 /* A write failed. Returns whether that ends the pipe. */
 static void write_failed(struct pipe *pipe, int errnum)
 {
+        pipe->reader_gone |= errnum == EPIPE;
         if (errnum == EPIPE && pipe->never_notices_reader_gone) {
                 pipe->held = true;
                 return;
@@ -154,6 +158,8 @@ static ssize_t read_content(struct pipe *pipe, char *buffer, size_t len)
 {
         ssize_t n;
 
+        if (pipe->generated)
+                return (ssize_t)generated_read(pipe->generated, pipe->offset, buffer, len);
         if (pipe->memory || pipe->source_fd < 0) {
                 uint64_t left = pipe->size - pipe->offset;
 
@@ -199,6 +205,8 @@ static ssize_t write_some(struct pipe *pipe, const void *data, size_t len)
         do
                 n = write(pipe->write_fd, data, len);
         while (n < 0 && errno == EINTR);
+        if (n > 0)
+                pipe->written += (uint64_t)n;
         if (n < 0 && errno != EAGAIN)
                 write_failed(pipe, errno);
         return n;
@@ -225,6 +233,8 @@ static ssize_t send_content(struct pipe *pipe, char *buffer, uint64_t max, bool 
         if (want > max)
                 want = (size_t)max;
         n = read_content(pipe, buffer, want);
+        if (n == 0 && pipe->grows)
+                return -1;
         if (n <= 0)
                 return n;
         for (ssize_t i = 0; flip && i < n; i++)
@@ -248,10 +258,11 @@ static bool pump_rest(struct pipe *pipe, char *buffer)
                 ssize_t n = -1;
 
                 errno = EINVAL;
-                if (!pipe->memory && pipe->source_fd >= 0)
+                if (!pipe->memory && !pipe->generated && pipe->source_fd >= 0)
                         n = splice(pipe->source_fd, &offset, pipe->write_fd, NULL, PIPE_CHUNK,
                                    SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
                 if (n > 0) {
+                        pipe->written += (uint64_t)n;
                         took(pipe, NULL, buffer, (size_t)n);
                 } else if (n < 0 && errno == EINVAL) {
                         n = send_content(pipe, buffer, UINT64_MAX,
@@ -259,10 +270,10 @@ static bool pump_rest(struct pipe *pipe, char *buffer)
                 } else if (n < 0 && errno != EAGAIN) {
                         write_failed(pipe, errno);
                 }
+                if (n < 0 || (n == 0 && pipe->grows))
+                        return progress;
                 if (n == 0)
                         verify_and_end(pipe);
-                if (n < 0)
-                        return progress;
                 progress = true;
         }
         return progress;
@@ -272,6 +283,7 @@ static bool next_step(struct pipe *pipe)
 {
         pipe->step++;
         pipe->step_done = 0;
+        pipe->step_began_ns = 0;
         pipe->wake_ns = 0;
         return true;
 }
@@ -279,19 +291,68 @@ static bool next_step(struct pipe *pipe)
 /* A step that sends @left bytes of content. */
 static bool step_content(struct pipe *pipe, char *buffer, uint64_t left)
 {
-        bool drip = pipe->step->op == DATA_DRIP;
         ssize_t n;
 
         if (left == 0)
                 return next_step(pipe);
-        n = send_content(pipe, buffer, drip ? 1 : left, pipe->step->op == DATA_FLIP);
+        n = send_content(pipe, buffer, left, pipe->step->op == DATA_FLIP);
         if (n == 0)
                 return next_step(pipe);
         if (n < 0)
                 return false;
         pipe->step_done += (uint64_t)n;
-        if (drip)
-                pipe->wake_ns = monotonic_ns() + 1000000;
+        return true;
+}
+
+/* Bytes that a drip of @rate bytes a second has let go after @ns; the first one goes at once. */
+static uint64_t dripped(uint64_t rate, uint64_t ns)
+{
+        return ns / 1000000000 * rate + ns % 1000000000 * rate / 1000000000 + 1;
+}
+
+/* A step that sends content slowly: what is due by now, and then it waits for the next byte, or a moment. */
+static bool step_drip(struct pipe *pipe, char *buffer, uint64_t left)
+{
+        uint64_t rate = pipe->step->rate ? pipe->step->rate : 1000, now = monotonic_ns(), due;
+        uint64_t pause = 1000000000 / rate < 1000000 ? 1000000 : 1000000000 / rate;
+        ssize_t n;
+
+        if (left == 0)
+                return next_step(pipe);
+        if (!pipe->step_began_ns)
+                pipe->step_began_ns = now;
+        due = dripped(rate, now - pipe->step_began_ns);
+        if (due > pipe->step_done) {
+                due -= pipe->step_done;
+                n = send_content(pipe, buffer, due < left ? due : left, false);
+                if (n == 0)
+                        return next_step(pipe);
+                if (n < 0)
+                        return false;
+                pipe->step_done += (uint64_t)n;
+        }
+        pipe->wake_ns = now + pause;
+        return true;
+}
+
+/* A step that sends the last bytes of the content again. */
+static bool step_repeat(struct pipe *pipe, char *buffer)
+{
+        uint64_t n = pipe->step->n < pipe->offset ? pipe->step->n : pipe->offset, left = n - pipe->step_done;
+        uint64_t offset = pipe->offset;
+        ssize_t got, sent;
+
+        if (left == 0)
+                return next_step(pipe);
+        pipe->offset = offset - left;
+        got = read_content(pipe, buffer, left < PIPE_CHUNK ? (size_t)left : PIPE_CHUNK);
+        pipe->offset = offset;
+        if (got <= 0)
+                return got == 0 && next_step(pipe);
+        sent = write_some(pipe, buffer, (size_t)got);
+        if (sent <= 0)
+                return false;
+        pipe->step_done += (uint64_t)sent;
         return true;
 }
 
@@ -303,8 +364,10 @@ static bool step_bytes(struct pipe *pipe, char *buffer, const char *data, uint64
 
         if (left == 0)
                 return next_step(pipe);
-        if (!data)
+        if (!data && pipe->step->op == DATA_ZEROS)
                 memset(buffer, 0, part);
+        else if (!data)
+                generated_random(pipe->seed, pipe->written, buffer, part);
         n = write_some(pipe, data ? data : buffer, part);
         if (n <= 0)
                 return false;
@@ -312,13 +375,25 @@ static bool step_bytes(struct pipe *pipe, char *buffer, const char *data, uint64
         return true;
 }
 
+/* A step without an end, for a while. */
+static bool step_forever(struct pipe *pipe, char *buffer)
+{
+        for (int turn = 0; turn < TURNS; turn++)
+                if (!step_bytes(pipe, buffer, NULL, PIPE_CHUNK))
+                        break;
+        return false;
+}
+
 /* A step that leaves content out. */
 static bool step_skip(struct pipe *pipe, char *buffer)
 {
-        uint64_t left = pipe->size - pipe->offset;
+        uint64_t left = pipe->size - pipe->offset, wanted = pipe->step->n - pipe->step_done;
 
-        took(pipe, NULL, buffer, (size_t)(left < pipe->step->n ? left : pipe->step->n));
-        return next_step(pipe);
+        if (left > wanted)
+                left = wanted;
+        took(pipe, NULL, buffer, (size_t)left);
+        pipe->step_done += left;
+        return (pipe->step_done == pipe->step->n || !pipe->grows) && next_step(pipe);
 }
 
 /* One step, or a part of it. Returns whether the next may follow at once. */
@@ -333,15 +408,27 @@ static bool pump_step(struct pipe *pipe, char *buffer)
                 return true;
         case DATA_SEND:
         case DATA_FLIP:
-        case DATA_DRIP:
                 return step_content(pipe, buffer, left);
+        case DATA_DRIP:
+                return step_drip(pipe, buffer, left);
+        case DATA_REPEAT:
+                return step_repeat(pipe, buffer);
         case DATA_SKIP:
                 return step_skip(pipe, buffer);
         case DATA_BYTES:
                 return step_bytes(pipe, buffer, step->bytes.data + pipe->step_done,
                                   step->bytes.len - pipe->step_done);
         case DATA_ZEROS:
+        case DATA_RANDOM:
                 return step_bytes(pipe, buffer, NULL, left);
+        case DATA_FOREVER:
+                return step_forever(pipe, buffer);
+        case DATA_EXIT:
+        case DATA_SIGNAL:
+                pipe->ends_process = true;
+                *(step->op == DATA_EXIT ? &pipe->exit_status : &pipe->exit_signal) = (int)step->n;
+                pipe->held = true;
+                return false;
         case DATA_WAIT:
                 if (pipe->wake_ns)
                         return next_step(pipe);
@@ -352,7 +439,7 @@ static bool pump_step(struct pipe *pipe, char *buffer)
                 pipe_end(pipe, ERROR_CODE_NONE, NULL);
                 return false;
         case DATA_FAIL:
-                pipe_end(pipe, ERROR_CODE_OTHER, step->bytes.data);
+                pipe_end(pipe, step->code ? (enum error_code)step->code : ERROR_CODE_OTHER, step->bytes.data);
                 return false;
         case DATA_END:
                 pipe_end(pipe, ERROR_CODE_NONE, NULL);
@@ -363,9 +450,22 @@ static bool pump_step(struct pipe *pipe, char *buffer)
         }
 }
 
+/* Whether what comes next is content that is not there yet. */
+static bool lacks_content(const struct pipe *pipe)
+{
+        const struct data_step *step = pipe->step;
+
+        if (!pipe->grows || pipe->offset < pipe->size)
+                return false;
+        return !step || step->op == DATA_REST ||
+               ((step->op == DATA_SEND || step->op == DATA_FLIP || step->op == DATA_DRIP ||
+                 step->op == DATA_SKIP) &&
+                pipe->step_done < step->n);
+}
+
 bool pipe_wants_room(const struct pipe *pipe, uint64_t now_ns)
 {
-        if (pipe->done || pipe->held || pipe->write_fd < 0 || pipe->wake_ns > now_ns)
+        if (pipe->done || pipe->held || pipe->write_fd < 0 || pipe->wake_ns > now_ns || lacks_content(pipe))
                 return false;
         return !pipe->step || pipe->step->op != DATA_STALL;
 }
@@ -374,8 +474,9 @@ bool pipe_pump(struct pipe *pipe, char *buffer)
 {
         bool progress = false;
 
-        while (pipe->step && pipe_wants_room(pipe, pipe->wake_ns ? monotonic_ns() : 0) &&
-               pump_step(pipe, buffer))
+        for (int turn = 0; turn < STEP_TURNS && pipe->step &&
+                           pipe_wants_room(pipe, pipe->wake_ns ? monotonic_ns() : 0) && pump_step(pipe, buffer);
+             turn++)
                 progress = true;
         if (!pipe->step && pipe_wants_room(pipe, 0))
                 progress |= pump_rest(pipe, buffer);

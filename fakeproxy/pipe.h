@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "fakeproxy/rule.h"
 #include "image/digest.h"
+#include "image/generated.h"
 #include "protocol/message.h"
 
 struct pipe {
@@ -24,15 +25,18 @@ struct pipe {
         bool done;    /* nothing more will be written; `code` and `error` say how it went */
         bool held;    /* nothing is written for now */
         bool finish_waits;
+        bool was_finished;     /* FinishPipe was called */
         bool closes_when_done; /* does not wait for FinishPipe */
         enum error_code code;
         char *error; /* NULL: all went well. Owned */
 
         /* content */
-        char *memory;    /* owned; NULL: from source_fd */
-        int source_fd;   /* -1: from memory */
-        uint64_t offset; /* what was taken of the content so far */
+        char *memory;                           /* owned; NULL: from source_fd */
+        int source_fd;                          /* -1: from memory */
+        const struct generated_blob *generated; /* or from here. Borrowed */
+        uint64_t offset;                        /* what was taken of the content so far */
         uint64_t size;
+        bool grows; /* the content is not all there yet: more than `size` is to come */
 
         /* verification, as far as wanted */
         struct digest *digest;
@@ -43,11 +47,19 @@ struct pipe {
         /* the steps of a rule */
         const struct data_step *step; /* NULL: faithful */
         uint64_t step_done;           /* of step->n */
+        uint64_t step_began_ns;       /* when a drip began */
+        uint64_t seed;                /* of random steps */
+        uint64_t written;             /* bytes that went into the pipe, whatever they were */
         uint64_t wake_ns;             /* not before; 0: now */
 
         struct pipe *error_pipe; /* of a raw blob: told how it went. Borrowed */
         bool forgets_reader_gone, never_notices_reader_gone;
         bool silent_errors, errors_on_success; /* what the error pipe is told */
+        bool reader_gone;                      /* a write found it so */
+        bool ends_process;                     /* a step says so, with exit_status or by exit_signal */
+        int exit_status, exit_signal;
+        unsigned number;       /* of the pipes of the session, from 1 on; 0: an error pipe */
+        size_t verdict_number; /* in the verdict */
 };
 
 /* Bytes that are moved at a time, at most. */

@@ -68,6 +68,44 @@ static bool argument_fits(const struct rule_when *when, struct json_object *args
         return json_object_equal(json_object_array_get_idx(args, when->argument - 1), wanted);
 }
 
+/* The text of a request's argument; NULL: it is none. */
+static const char *text_argument(struct json_object *args, size_t i)
+{
+        struct json_object *item =
+                args && json_object_array_length(args) > i ? json_object_array_get_idx(args, i) : NULL;
+
+        return json_object_is_type(item, json_type_string) ? json_object_get_string(item) : NULL;
+}
+
+static bool same_text(const char *wanted, const char *have)
+{
+        return !wanted || (have && !strcmp(wanted, have));
+}
+
+static bool has_digest(const struct rule_when *when, const struct rule_packet *packet)
+{
+        if (!when->digest)
+                return true;
+        return packet->method &&
+               (!strcmp(packet->method, "GetBlob") || !strcmp(packet->method, "GetRawBlob")) &&
+               same_text(when->digest, text_argument(packet->args, 1));
+}
+
+/* What the request is about, and which rules have acted. */
+static bool is_about(const struct rule_when *when, const struct rule_state *states,
+                     const struct rule_packet *packet)
+{
+        if (when->image_id && when->image_id != packet->image_id)
+                return false;
+        if (when->pipe && when->pipe != packet->pipe)
+                return false;
+        if (when->after_rule && !states[when->after_rule - 1].fired)
+                return false;
+        if (when->before_rule && states[when->before_rule - 1].fired)
+                return false;
+        return same_text(when->image, packet->image) && has_digest(when, packet);
+}
+
 /* Everything but nth, from and outcome. */
 static bool fits(const struct rule_when *when, const struct rule_packet *packet)
 {
@@ -127,7 +165,8 @@ const struct rule *rules_match(const struct rule *rules, size_t n_rules, struct 
         const struct rule *first = NULL;
 
         for (size_t i = 0; i < n_rules; i++) {
-                if (!comes_after(&rules[i].when, &states[i], packet) || !fits(&rules[i].when, packet))
+                if (!comes_after(&rules[i].when, &states[i], packet) || !fits(&rules[i].when, packet) ||
+                    !is_about(&rules[i].when, states, packet))
                         continue;
                 if (counts(&rules[i].when, &states[i], packet) && !first)
                         first = &rules[i];

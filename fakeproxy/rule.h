@@ -247,6 +247,12 @@ struct rule_when {
         int arguments_at_least;  /* number of arguments */
         enum rule_phase phase;
         enum rule_outcome outcome;
+        uint64_t image_id;    /* the id of the image that the request is about */
+        const char *image;    /* the reference that it is about, or with which its image was opened */
+        const char *digest;   /* GetBlob's and GetRawBlob's second argument */
+        unsigned pipe;        /* FinishPipe of the n-th pipe that was opened in this session, from 1 on */
+        unsigned after_rule;  /* 1: only when the first rule has acted, .. */
+        unsigned before_rule; /* likewise: only until it has */
 };
 
 /* ---- do ---- */
@@ -269,7 +275,12 @@ enum data_op {
         DATA_FLIP,     /* n bytes of the content, each bit inverted */
         DATA_BYTES,    /* these bytes, which are not of the content */
         DATA_ZEROS,    /* n zero bytes, which are not of the content */
-        DATA_DRIP,     /* n bytes of the content, one each millisecond */
+        DATA_DRIP,     /* n bytes of the content, `rate` bytes a second (0: one each millisecond) */
+        DATA_REPEAT,   /* the last n bytes of the content that were sent, again */
+        DATA_RANDOM,   /* n random bytes, which are not of the content */
+        DATA_FOREVER,  /* random bytes without an end */
+        DATA_EXIT,     /* the process exits with status n */
+        DATA_SIGNAL,   /* the process ends itself by signal n */
         DATA_WAIT,     /* n milliseconds pass */
         DATA_END,      /* no more data; the pipe then ends as usual */
         DATA_CLOSE,    /* no more data, and the pipe's write end is closed at once */
@@ -282,6 +293,8 @@ struct data_step {
         enum data_op op;
         uint64_t n;
         struct bytes bytes;
+        uint64_t rate; /* bytes a second */
+        unsigned code; /* of DATA_FAIL, an enum error_code; 0: other */
 };
 
 /* The descriptors of the reply, instead of those of the faithful answer (which are closed). */
@@ -297,6 +310,8 @@ enum rule_descriptors {
         DESCRIPTORS_WRITE_END,   /* in place of each: the write end of a pipe */
         DESCRIPTORS_CLOSED_PIPE, /* in place of each: the read end of a pipe that has ended, empty */
         DESCRIPTORS_DEVICE,      /* in place of each: /dev/zero */
+        DESCRIPTORS_OWN_SOCKET,  /* in place of each: a duplicate of the server's end of the session's socket */
+        DESCRIPTORS_COUNT,       /* so many as n_descriptors says: the faithful ones, then ended pipes */
 };
 
 /* Everything that is not zero is done. Order: stderr, delay, before, the answer, after, then the end. */
@@ -304,15 +319,21 @@ struct rule_do {
         /* the answer */
         struct bytes reply; /* the packet, as it is, in place of the answer's text */
         bool no_execution;  /* the request is not carried out; the answer is `reply` without descriptors */
-        const char *merge;  /* JSON object whose members replace or join those of the answer */
-        const char *remove; /* names of members to leave out, with blanks between them */
-        size_t pad_to;      /* bytes; the answer gets white space behind it */
-        size_t cut_at;      /* bytes; the answer is cut */
-        bool no_reply;      /* nothing is sent */
-        bool empty_packet;  /* a packet of zero bytes is sent in place of the answer */
-        const struct bytes *before; /* packets sent before the answer; ends with a {NULL, 0} */
-        const struct bytes *after;  /* packets sent behind it; likewise */
-        enum rule_descriptors descriptors;
+        const char
+                *fail; /* the answer is a well-formed failure with this text. FinishPipe is carried out all the
+                               same, other requests only where an outcome is asked for */
+        unsigned fail_code;                /* an enum error_code; 0: other */
+        const char *merge;                 /* JSON object whose members replace or join those of the answer */
+        const char *remove;                /* names of members to leave out, with blanks between them */
+        size_t pad_to;                     /* bytes; the answer gets white space behind it */
+        size_t cut_at;                     /* bytes; the answer is cut */
+        bool no_reply;                     /* nothing is sent */
+        bool empty_packet;                 /* a packet of zero bytes is sent in place of the answer */
+        const struct bytes *before;        /* packets sent before the answer; ends with a {NULL, 0} */
+        const struct bytes *after;         /* packets sent behind it; likewise */
+        enum rule_descriptors descriptors; /* a kind is sent once where the faithful answer has none */
+        uint64_t n_descriptors;
+        size_t split_at; /* bytes; the answer goes in two packets, of which the first has so many */
 
         /* the data of the pipe that the answer sends */
         const struct data_step *data;   /* ends with {0} (DATA_REST) */
@@ -320,7 +341,11 @@ struct rule_do {
 
         /* what else happens */
         uint64_t delay_ms;       /* before the answer; nothing is served meanwhile, data still flows */
+        uint64_t delay_after_ms; /* likewise, behind the answer */
         const char *stderr_text; /* written as it is */
+        uint64_t stderr_flood;   /* bytes that are written on stderr in the background */
+        bool child_holds_pipe;   /* a child keeps the pipe's write ends open until its reader has gone */
+        bool ignore_end;         /* Shutdown, an empty packet and the end of input, from now on */
         bool stop_reading;       /* no request is read any more */
         bool ignore_signals;     /* SIGTERM and SIGINT, from now on */
         bool close_socket;       /* behind the answer; the process stays until its pipes are done */
@@ -334,6 +359,7 @@ struct rule_do {
 };
 
 struct rule {
+        const char *name; /* NULL: none; after_rule and before_rule go by number */
         struct rule_when when;
         struct rule_do act;
 };
@@ -349,12 +375,16 @@ struct rule_packet {
         const char *method;       /* NULL where it is no request */
         struct json_object *args; /* NULL likewise */
         bool initialized;
+        uint64_t image_id;         /* that the request is about; 0: none */
+        const char *image;         /* reference; NULL: none */
+        unsigned pipe;             /* FinishPipe's, as rule_when has it; 0: none */
         enum rule_outcome outcome; /* OUTCOME_ANY: not carried out yet */
 };
 
 /* How often each rule's `when` held so far. */
 struct rule_state {
         unsigned hits;
+        unsigned fired;  /* how often the rule acted; the caller counts */
         uint64_t serial; /* of the event for which hits was last raised */
         uint64_t after;  /* the event from which on `after` holds; 0: not yet */
 };

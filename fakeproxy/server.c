@@ -8,12 +8,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -163,26 +165,136 @@ static void leak_for_failure(const struct server *server, const struct answer *a
                 (void)!pipe2(fds, O_CLOEXEC);
 }
 
-/* FinishPipe has to wait: a rule may have something to say. */
-static void finish_waits(struct server *server)
+static void rule_fired(struct server *server, const struct rule *rule)
 {
-        const struct rule_packet event = {
-                .event = EVENT_FINISH_WAIT, .initialized = server->initialized, .serial = ++server->n_events};
+        size_t i = (size_t)(rule - server->rules);
+
+        server->states[i].fired++;
+        verdict_fired(server->verdict, i);
+}
+
+static void act_on_event(struct server *server, const struct rule *rule)
+{
+        rule_fired(server, rule);
+        rule_act(server, &rule->act);
+}
+
+/* The number of the pipe that FinishPipe's argument names; 0: none. */
+static unsigned pipe_number(const struct server *server, struct json_object *args)
+{
+        uint64_t id;
+
+        if (!json_get_uint(json_object_array_get_idx(args, 0), UINT32_MAX, &id) || id == 0)
+                return 0;
+        for (const struct pipe *pipe = server->pipes; pipe; pipe = pipe->next)
+                if (pipe->id == id)
+                        return pipe->number;
+        return 0;
+}
+
+/* What a request is about, as rules ask it. */
+static void find_subject(const struct server *server, const struct request *request, struct rule_packet *packet)
+{
+        const struct method *method = method_find(request->method);
+        struct json_object *first = json_object_array_get_idx(request->args, 0);
+
+        if (!method || method->n_arguments == 0)
+                return;
+        if (method->arguments[0] == ARGUMENT_REFERENCE && json_object_is_type(first, json_type_string))
+                packet->image = json_object_get_string(first);
+        if (method->arguments[0] == ARGUMENT_PIPE)
+                packet->pipe = pipe_number(server, request->args);
+        if (method->arguments[0] != ARGUMENT_IMAGE ||
+            !json_get_uint(first, JSON_INTEGER_MAX, &packet->image_id))
+                return;
+        for (size_t i = 0; i < server->n_images; i++)
+                if (server->images[i].id == packet->image_id)
+                        packet->image = server->images[i].reference;
+}
+
+/* FinishPipe has to wait: a rule may have something to say. */
+static void finish_waits(struct server *server, unsigned pipe)
+{
+        const struct rule_packet event = {.event = EVENT_FINISH_WAIT,
+                                          .initialized = server->initialized,
+                                          .pipe = pipe,
+                                          .serial = ++server->n_events};
         const struct rule *rule = rules_match(server->rules, server->n_rules, server->states, &event);
 
         if (rule)
-                rule_act(server, &rule->act);
+                act_on_event(server, rule);
+}
+
+static void finishing_clear(struct finishing *finishing)
+{
+        free(finishing->data);
+        free(finishing->method);
+        json_object_put(finishing->args);
+        *finishing = (struct finishing){0};
+}
+
+/* Copies what rules are to be asked about, as the packet's buffer may be needed before the answer is there. */
+static void keep_finishing(struct server *server, const struct rule_packet *packet)
+{
+        struct finishing *finishing = &server->finishing;
+
+        finishing_clear(finishing);
+        if (server->n_rules == 0)
+                return;
+        finishing->packet = *packet;
+        finishing->data = malloc(packet->len + 1);
+        finishing->method = strdup(packet->method);
+        finishing->args = json_object_get(packet->args);
+        if (!finishing->data || !finishing->method) {
+                finishing_clear(finishing);
+                return;
+        }
+        memcpy(finishing->data, packet->data, packet->len);
+        finishing->packet.data = finishing->data;
+        finishing->packet.method = finishing->method;
+}
+
+/* The rule that acts on the answer to a FinishPipe that has waited. */
+static const struct rule *match_finished(struct server *server, const struct answer *answer)
+{
+        struct finishing *finishing = &server->finishing;
+        const struct rule *rule;
+
+        if (!finishing->data)
+                return NULL;
+        finishing->packet.outcome = answer->success ? OUTCOME_SUCCESS : OUTCOME_FAILURE;
+        rule = rules_match(server->rules, server->n_rules, server->states, &finishing->packet);
+        finishing_clear(finishing);
+        if (rule)
+                rule_fired(server, rule);
+        return rule;
+}
+
+/* Whether a rule answers without the request being carried out. */
+static bool is_in_place(const struct rule *rule, const struct request *request)
+{
+        return rule->act.no_execution ||
+               (rule->act.fail && !rule->when.outcome && strcmp(request->method, "FinishPipe") != 0);
 }
 
 /* A packet that is no request. */
 static void refuse(struct server *server, const char *why, struct answer *answer)
 {
-        if (server->b.panics_on_garbage)
+        if (server->b.panics_on_garbage) {
+                session_ended(server, "exit", 2);
                 go_panic(PANIC_OTHER);
+        }
         if (server->b.ends_on_garbage)
                 server_end(server, 1);
         answer->none = server->b.ends_on_garbage || server->b.ignores_garbage;
         answer_fail(answer, ERROR_CODE_OTHER, "invalid request: %s", why);
+}
+
+/* Lets the loop end when all that waits to be sent, and pauses, have gone. */
+static void end_later(struct server *server)
+{
+        server->ending = true;
+        server->input_ended = true;
 }
 
 static void serve_request(struct server *server, struct request *request, const char *wrong, size_t n_fds)
@@ -195,10 +307,15 @@ static void serve_request(struct server *server, struct request *request, const 
                                      .method = wrong ? NULL : request->method,
                                      .args = request->args,
                                      .initialized = server->initialized};
-        const struct rule *rule = rules_match(server->rules, server->n_rules, server->states, &packet);
+        const struct rule *rule;
         struct answer answer = {0};
 
-        if (rule && rule->act.no_execution) {
+        if (!wrong)
+                find_subject(server, request, &packet);
+        rule = rules_match(server->rules, server->n_rules, server->states, &packet);
+        if (rule && is_in_place(rule, request)) {
+                rule_fired(server, rule);
+                answer_refuse(&answer, &rule->act);
                 answer_send(server, &answer, &rule->act);
                 return;
         }
@@ -208,19 +325,22 @@ static void serve_request(struct server *server, struct request *request, const 
                 refuse(server, wrong, &answer);
         else
                 method_execute(server, request, &answer);
-        packet.outcome = answer.success || answer.later ? OUTCOME_SUCCESS : OUTCOME_FAILURE;
-        rule = rules_match(server->rules, server->n_rules, server->states, &packet);
-        leak_for_failure(server, &answer);
-        if (answer.later && !rule) {
-                finish_waits(server);
+        if (answer.later) {
+                keep_finishing(server, &packet);
+                finish_waits(server, packet.pipe);
                 return;
         }
-        if (answer.later) {
-                for (struct pipe *pipe = server->pipes; pipe; pipe = pipe->next)
-                        pipe->finish_waits = false;
-                answer.success = true;
-                answer.later = false;
+        packet.outcome = answer.success ? OUTCOME_SUCCESS : OUTCOME_FAILURE;
+        rule = rules_match(server->rules, server->n_rules, server->states, &packet);
+        if (rule)
+                rule_fired(server, rule);
+        if (rule)
+                answer_refuse(&answer, &rule->act);
+        if (rule && server->ended && (rule->act.delay_ms || rule->act.delay_after_ms)) {
+                server->ended = false;
+                end_later(server);
         }
+        leak_for_failure(server, &answer);
         answer_send(server, &answer, rule ? &rule->act : NULL);
 }
 
@@ -237,6 +357,7 @@ static void serve(struct server *server)
         if (!drop_descriptors(server))
                 return;
         r = parse(server, packet->len < at_most ? packet->len : at_most, &request, &error);
+        verdict_call(server->verdict, r == 0 ? request.method : "", n_fds);
         if (server->options->debug && r == 0)
                 go_log("debug", "Executing method %s", request.method);
         if (server->b.writes_on_stderr)
@@ -266,14 +387,19 @@ static void input_ends(struct server *server)
         const struct rule *rule = rules_match(server->rules, server->n_rules, server->states, &event);
 
         if (rule) {
-                rule_act(server, &rule->act);
+                act_on_event(server, rule);
                 if (server->ended)
                         return;
         }
         if (!hung_up && server->b.ignores_empty_packet)
                 return;
-        if (hung_up && server->b.ignores_end_of_input)
+        if (hung_up && server->b.ignores_end_of_input) {
                 server->input_ended = true;
+                return;
+        }
+        server->ended_by = hung_up ? "end-of-input" : "empty-packet";
+        if (server->out)
+                end_later(server);
         else
                 server_end(server, 0);
 }
@@ -357,6 +483,7 @@ static void reap_pipes(struct server *server)
                         if (other->error_pipe == pipe)
                                 other->error_pipe = NULL;
                 *link = pipe->next;
+                pipe_seen(server, pipe);
                 pipe_free(pipe);
         }
 }
@@ -395,9 +522,13 @@ static void answer_finished(struct server *server)
 
                 if (pipe->finish_waits && (server->b.finish_waits_for_all ? all_done(server) : pipe->done)) {
                         struct answer answer = {0};
+                        const struct rule *rule;
 
                         finish_pipe(server, pipe, &answer);
-                        answer_send(server, &answer, NULL);
+                        rule = match_finished(server, &answer);
+                        if (rule)
+                                answer_refuse(&answer, &rule->act);
+                        answer_send(server, &answer, rule ? &rule->act : NULL);
                 }
                 pipe = next;
         }
@@ -410,12 +541,66 @@ static int timeout_ms(const struct server *server)
 
         if (server->b.spins)
                 return 0;
+        if (wake == 0)
+                wake = UINT64_MAX; /* it waits for room in the socket */
+        if (verdict_wake_ns(server->verdict) < wake)
+                wake = verdict_wake_ns(server->verdict);
         for (const struct pipe *pipe = server->pipes; pipe; pipe = pipe->next)
                 if (!pipe->done && pipe->wake_ns && pipe->wake_ns < wake)
                         wake = pipe->wake_ns;
-        if (wake == UINT64_MAX || wake == 0)
+        if (wake == UINT64_MAX)
                 return -1;
         return wake <= now ? 0 : (int)((wake - now + 999999) / 1000000);
+}
+
+/* Brings the verdict up to date, and writes it where that is due or @now. */
+static void update_verdict(struct server *server, bool now)
+{
+        if (!server->verdict || (!now && verdict_wake_ns(server->verdict) > monotonic_ns()))
+                return;
+        for (const struct pipe *pipe = server->pipes; pipe; pipe = pipe->next)
+                pipe_seen(server, pipe);
+        verdict_images(server->verdict, server->n_images);
+        verdict_write(server->verdict, now);
+}
+
+void session_answers(struct server *server)
+{
+        if (verdict_is_small(server->verdict))
+                update_verdict(server, true);
+}
+
+void session_ended(struct server *server, const char *ended, int status)
+{
+        update_verdict(server, true);
+        verdict_end(server->verdict, ended, status);
+}
+
+/* Writes a line of what goes to stderr, which has room for it. */
+static void write_flood(struct server *server)
+{
+        static const char line[] = "time=\"2026-01-01T00:00:00Z\" level=debug msg=\"a line of a flood\"\n";
+        char text[4096];
+        size_t len = server->flood < sizeof(text) ? (size_t)server->flood : sizeof(text);
+        ssize_t n;
+
+        for (size_t i = 0; i < len; i++)
+                text[i] = line[i % (sizeof(line) - 1)];
+        n = write(STDERR_FILENO, text, len);
+        if (n < 0 && errno != EINTR)
+                server->flood = 0;
+        else if (n > 0)
+                server->flood -= (uint64_t)n;
+}
+
+/* A signal that would have ended the process: it does, with the verdict written. */
+static void take_signal(struct server *server)
+{
+        struct signalfd_siginfo info;
+
+        if (read(server->signals, &info, sizeof(info)) != (ssize_t)sizeof(info) || server->ignores_signals)
+                return;
+        end_by_signal(server, (int)info.ssi_signo);
 }
 
 /* Waits for an event. Returns those of the socket. */
@@ -425,10 +610,12 @@ static short wait_for_events(struct server *server, bool waits)
         struct pollfd few[16];
         struct pollfd *all = few;
         uint64_t now = server->pipes ? monotonic_ns() : 0;
-        nfds_t n = 1, room = ARRAY_SIZE(few);
+        nfds_t n = 3, room = ARRAY_SIZE(few);
         bool sees_socket = !server->input_ended;
 
         few[0] = (struct pollfd){.fd = sees_socket ? server->socket : -1};
+        few[1] = (struct pollfd){.fd = server->signals, .events = POLLIN};
+        few[2] = (struct pollfd){.fd = server->flood ? STDERR_FILENO : -1, .events = POLLOUT};
         if (may_serve(server, waits))
                 few[0].events = POLLIN;
         else if (server->out && outgoing_wake_ns(server) == 0)
@@ -450,7 +637,42 @@ static short wait_for_events(struct server *server, bool waits)
         }
         if (poll(all, n, timeout_ms(server)) <= 0)
                 return 0;
+        if (all[1].revents)
+                take_signal(server);
+        if (all[2].revents)
+                write_flood(server);
         return all[0].revents;
+}
+
+/* A step of a pipe may end the process. */
+static void end_by_pipe(struct server *server)
+{
+        for (const struct pipe *pipe = server->pipes; pipe && !server->ended; pipe = pipe->next) {
+                if (!pipe->ends_process)
+                        continue;
+                outgoing_flush(server);
+                if (pipe->exit_signal)
+                        end_by_signal(server, pipe->exit_signal);
+                server->ended = true;
+                server->status = pipe->exit_status;
+        }
+}
+
+/* The client is gone, and something else than reading is under way. */
+static void client_gone(struct server *server)
+{
+        char byte;
+
+        if (server->b.ignores_end_of_input) {
+                if (recv(server->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+                        server->input_ended = true;
+                return;
+        }
+        /* Nobody is left to take the reply that is due. */
+        if (!server->stopped_reading)
+                go_log("fatal", "writing to socket: write unixpacket @: sendmsg: broken pipe");
+        server->ended_by = "end-of-input";
+        server_end(server, server->stopped_reading ? 0 : 1);
 }
 
 static void loop(struct server *server)
@@ -459,9 +681,16 @@ static void loop(struct server *server)
                 bool progress = server->pipes && pump_all(server), waits;
                 short events;
 
+                if (progress)
+                        verdict_touch(server->verdict);
+                end_by_pipe(server);
                 answer_finished(server);
                 reap_pipes(server);
-                if (server->input_ended && all_done(server) && !server->b.ignores_end_of_input) {
+                update_verdict(server, false);
+                if (server->ending && !server->out)
+                        server->ended = true;
+                if (server->input_ended && !server->out && all_done(server) &&
+                    !server->b.ignores_end_of_input) {
                         server->b.waits_for_pipes_at_end = false;
                         server_end(server, 0);
                 }
@@ -471,12 +700,8 @@ static void loop(struct server *server)
                 events = wait_for_events(server, waits);
                 if (events & POLLIN)
                         receive_and_serve(server);
-                else if (events & (POLLHUP | POLLERR) && !progress && !server->b.ignores_end_of_input) {
-                        /* Nobody is left to take the reply that is due. */
-                        if (!server->stopped_reading)
-                                go_log("fatal", "writing to socket: write unixpacket @: sendmsg: broken pipe");
-                        server_end(server, server->stopped_reading ? 0 : 1);
-                }
+                else if (events & (POLLHUP | POLLERR) && !progress)
+                        client_gone(server);
         }
 }
 
@@ -523,7 +748,7 @@ static void start_faults(struct server *server)
         signal(SIGPIPE, server->b.dies_of_sigpipe ? SIG_DFL : SIG_IGN);
         rule = rules_match(server->rules, server->n_rules, server->states, &event);
         if (rule)
-                rule_act(server, &rule->act);
+                act_on_event(server, rule);
 }
 
 static void server_clear(struct server *server)
@@ -542,15 +767,49 @@ static void server_clear(struct server *server)
         }
         outgoing_free(server->kept);
         images_free(server);
+        generated_free(server->generated);
+        finishing_clear(&server->finishing);
+        verdict_free(server->verdict);
+        fd_close(server->signals);
         packet_free(&server->packet);
         free(server->buffer);
         free(server->states);
         fd_close(server->socket);
 }
 
+/* The verdict from the start on, and signals taken so that it can be finished. False: it cannot be written. */
+static bool begin_verdict(struct server *server)
+{
+        const struct scenario *scenario = server->options->scenario;
+        const struct verdict_start start = {.scenario = scenario ? scenario->name : NULL,
+                                            .emulate = server->options->emulation_name,
+                                            .seed = server->options->seed,
+                                            .rules = server->rules,
+                                            .n_rules = server->n_rules};
+        static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+        struct cip_error error = {0};
+        struct sigaction action;
+        sigset_t set;
+
+        if (!server->options->verdict)
+                return true;
+        if (verdict_new(server->options->verdict, &start, &server->verdict, &error) < 0) {
+                fprintf(stderr, "cip-fakeproxy: %s\n", error.message);
+                return false;
+        }
+        sigemptyset(&set);
+        for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+                if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler == SIG_DFL)
+                        sigaddset(&set, numbers[i]);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        server->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        return true;
+}
+
 int server_run(const struct options *options, int take_socket)
 {
-        struct server server = {.socket = take_socket, .options = options, .b = options->emulation.behaviours};
+        struct server server = {
+                .socket = take_socket, .signals = -1, .options = options, .b = options->emulation.behaviours};
         int type = 0;
         socklen_t len = sizeof(type);
 
@@ -558,6 +817,14 @@ int server_run(const struct options *options, int take_socket)
                 behaviours_add(&server.b, &options->fault->with);
                 server.rules = options->fault->rules;
                 server.n_rules = options->fault->n_rules;
+        }
+        if (options->scenario) {
+                server.scenario = options->scenario;
+                behaviours_add(&server.b, &options->scenario->with);
+                server.rules = options->scenario->rules;
+                server.n_rules = options->scenario->n_rules;
+                if (options->debug)
+                        go_log("debug", "Scenario %s, seed %" PRIu64, options->scenario->name, options->seed);
         }
         (void)getsockopt(take_socket, SOL_SOCKET, SO_TYPE, &type, &len);
         server.is_stream = type == SOCK_STREAM;
@@ -569,9 +836,12 @@ int server_run(const struct options *options, int take_socket)
         server.buffer = malloc(PIPE_CHUNK);
         if (!server.states || !server.buffer) {
                 server.status = 1;
+        } else if (!begin_verdict(&server)) {
+                server.status = 2;
         } else {
                 start_faults(&server);
                 loop(&server);
+                session_ended(&server, server.ended_by ? server.ended_by : "exit", server.status);
         }
         server_clear(&server);
         return server.status;

@@ -15,6 +15,8 @@
 #include "fakeproxy/options.h"
 #include "fakeproxy/pipe.h"
 #include "fakeproxy/rule.h"
+#include "fakeproxy/scenario.h"
+#include "fakeproxy/verdict.h"
 #include "image/source.h"
 #include "protocol/message.h"
 #include "protocol/method.h"
@@ -22,7 +24,8 @@
 
 struct open_image {
         uint64_t id;
-        bool closed; /* kept by a fault */
+        bool closed;     /* kept by a fault */
+        char *reference; /* owned; NULL: no memory */
         struct image *image;
 };
 
@@ -34,7 +37,17 @@ struct outgoing {
         int *fds; /* owned */
         size_t n_fds;
         uint64_t not_before_ns;
-        struct pipe *after_pipe; /* NULL, or one that must be done first */
+        struct pipe *after_pipe;    /* NULL, or one that must be done first */
+        bool is_pause;              /* nothing is sent, only waited, */
+        uint64_t pause_ns;          /* so long from when it is the first */
+        const struct rule_do *then; /* nothing is sent, but this rule's end comes now; NULL: none */
+};
+
+/* A FinishPipe that waits, as rules are asked about it again when it is answered. Owned. */
+struct finishing {
+        struct rule_packet packet;
+        char *data, *method;
+        struct json_object *args;
 };
 
 /* The answer to a request, before it is text. Zero-initialise. */
@@ -59,6 +72,11 @@ struct server {
         const struct rule *rules;
         size_t n_rules;
         struct rule_state *states;
+        const struct scenario *scenario; /* NULL: none */
+        struct generated *generated;     /* its image; NULL: not made yet */
+        struct verdict *verdict;         /* NULL: none is wanted */
+        int signals;                     /* a signalfd, where there is a verdict to finish; -1: none */
+        uint64_t flood;                  /* bytes that are to go to stderr */
 
         bool initialized;
         uint64_t last_image_id;
@@ -66,6 +84,7 @@ struct server {
         size_t n_images;
         struct pipe *pipes; /* oldest first */
         size_t n_pipes_made;
+        unsigned n_numbered; /* of pipes, as rules count them */
 
         struct packet packet;
         uint64_t n_packets, n_events;
@@ -73,10 +92,15 @@ struct server {
         struct outgoing *kept; /* a reply that is sent behind the next (answers_out_of_order) */
         char *buffer;          /* PIPE_CHUNK bytes */
 
+        struct finishing finishing;
+
         bool stopped_reading; /* by a rule */
+        bool ignores_signals; /* likewise */
         bool input_ended;     /* nothing will be read, and pipes go on */
+        bool ending;          /* the loop ends when nothing waits to be sent */
         bool ended;           /* the loop ends */
         int status;           /* and the process with this one */
+        const char *ended_by; /* for the verdict; NULL: "exit" */
 };
 
 /* Serves on @take_socket to the end. Returns the process's exit status. */
@@ -84,6 +108,12 @@ int server_run(const struct options *options, int take_socket);
 
 /* Lets the loop end. @status is 0 or 1, which behaviours may change. */
 void server_end(struct server *server, int status);
+
+/* Writes the verdict, as something is about to be sent that a client may act on. */
+void session_answers(struct server *server);
+
+/* Completes the verdict and writes it. Called before each end; the first one counts. */
+void session_ended(struct server *server, const char *ended, int status);
 
 /* ---- methods.c ---- */
 
@@ -99,15 +129,24 @@ void finish_pipe(struct server *server, struct pipe *pipe, struct answer *ret);
 
 void images_free(struct server *server);
 
+/* Tells the verdict how the pipe stands. */
+void pipe_seen(struct server *server, const struct pipe *pipe);
+
 /* ---- answer.c ---- */
 
 /* Turns an answer into packets, as behaviours and the rule (may be NULL) will have it. Clears @answer. */
 void answer_send(struct server *server, struct answer *answer, const struct rule_do *rule);
 
+/* Ends the process by a signal, whatever is blocked or ignored. */
+void end_by_signal(struct server *server, int number);
+
 /* What a rule does besides answering, for events that have no answer. */
 void rule_act(struct server *server, const struct rule_do *rule);
 
 void answer_clear(struct answer *answer);
+
+/* Makes it the failure that a rule wants, if it wants one. */
+void answer_refuse(struct answer *answer, const struct rule_do *rule);
 
 /* Sends what can be sent now. False: the client is gone, or the like (the server has ended). */
 bool outgoing_flush(struct server *server);

@@ -33,6 +33,7 @@ struct image {
         char *entry_digest;    /* what index.json says for the tag */
         bool is_dir;
         struct fake *fake; /* a reference to the shared folder */
+        const struct generated *generated;
         char *architecture, *os, *variant;
 
         /* Filled in by image_load. */
@@ -326,6 +327,30 @@ int image_open_unread(const char *reference, const struct platform *platform, st
         return 0;
 }
 
+int image_open_generated(const struct generated *generated, struct image **ret, struct cip_error *error)
+{
+        CLEANUP(cleanup_image_free) struct image *image = calloc(1, sizeof(*image));
+        const char *text = generated_manifest(generated, &(size_t){0});
+
+        if (!image)
+                return no_memory(error);
+        image->generated = generated;
+        image->manifest = generated_parsed_manifest(generated);
+        image->text = strdup(text);
+        if (!image->manifest || !image->text)
+                return no_memory(error);
+        image->len = strlen(text);
+        snprintf(image->digest, sizeof(image->digest), "%s", generated_manifest_digest(generated));
+        memcpy(image->list_digest, image->digest, sizeof(image->list_digest));
+        *ret = STEAL(image);
+        return 0;
+}
+
+const struct generated *image_generated(const struct image *image)
+{
+        return image->generated;
+}
+
 int image_open(const char *reference, const struct platform *platform, struct image **ret,
                struct cip_error *error)
 {
@@ -383,6 +408,8 @@ int image_open_blob(struct image *image, const char *digest, int *ret_fd, uint64
 {
         if (!digest_parse(digest, NULL))
                 return local_error(error, -EINVAL, "%s", digest_problem(digest));
+        if (image->generated)
+                return local_error(error, -ENOTSUP, "a generated image has no files");
         if (image->is_dir)
                 return open_in_dir(image, digest_hex(digest), ret_fd, ret_size, error);
         return layout_open_blob(image->layout, digest, ret_fd, ret_size, error);
@@ -548,12 +575,26 @@ const char *image_list_digest(const struct image *image)
         return image->list_digest;
 }
 
+/* A generated config is in the form that servers write, or is meant to be out of form. */
+static int read_generated_config(const struct generated *generated, bool member_only, char **ret,
+                                 size_t *ret_len, struct cip_error *error)
+{
+        const char *text = generated_config(generated, ret_len);
+
+        if (member_only)
+                return config_to_oci(text, *ret_len, true, ret, ret_len, error);
+        *ret = strdup(text);
+        return *ret ? 0 : no_memory(error);
+}
+
 int image_read_config(struct image *image, char **ret, size_t *ret_len, struct cip_error *error)
 {
         CLEANUP(cleanup_free) char *data = NULL;
         size_t len = 0;
         int r = image_load(image, error);
 
+        if (image->generated)
+                return read_generated_config(image->generated, false, ret, ret_len, error);
         if (r == 0)
                 r = read_config_of(image, &image->manifest->config, &data, &len, error);
         if (r < 0)
@@ -587,6 +628,8 @@ int image_read_oci_config(struct image *image, bool member_only, char **ret, siz
         size_t len = 0;
         int r = image_load(image, error);
 
+        if (image->generated)
+                return read_generated_config(image->generated, member_only, ret, ret_len, error);
         if (r == 0)
                 r = refuse_artifact(image->manifest, error);
         if (r == 0)

@@ -12,6 +12,7 @@
 
 #include "base/cip-error.h"
 #include "base/cleanup.h"
+#include "image/generated.h"
 #include "image/manifest.h"
 
 struct image;
@@ -76,7 +77,19 @@ int image_read_config(struct image *image, char **ret, size_t *ret_len, struct c
 int image_read_oci_config(struct image *image, bool member_only, char **ret, size_t *ret_len,
                           struct cip_error *error);
 
-/* Opens any blob by its digest. The descriptor is a regular file at its start. */
+/*
+ * An image over a generated one, which is borrowed until image_free. Its manifest and config are served as they are,
+ * whatever is in them. Returns 0 or -ENOMEM with @error.
+ */
+int image_open_generated(const struct generated *generated, struct image **ret, struct cip_error *error);
+
+/* The generated one that an image is over; NULL: it is kept elsewhere. */
+const struct generated *image_generated(const struct image *image);
+
+/*
+ * Opens any blob by its digest. The descriptor is a regular file at its start. -ENOTSUP for a generated image, see
+ * generated_find.
+ */
 int image_open_blob(struct image *image, const char *digest, int *ret_fd, uint64_t *ret_size,
                     struct cip_error *error);
 

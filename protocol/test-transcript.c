@@ -74,6 +74,51 @@ START_TEST(each_event_is_one_line)
 }
 END_TEST
 
+START_TEST(a_recording_tells_what_went_through_which_pipe)
+{
+        struct transcript *transcript;
+        int ends[2];
+        const unsigned pipes[] = {3, 0};
+        struct transcript_content content = {.pipe = 3,
+                                             .name = "GetManifest",
+                                             .bytes = 2,
+                                             .digest = "sha256:aa",
+                                             .end = "eof",
+                                             .finished = true};
+        char *text, *at;
+        size_t len;
+
+        ck_assert_ok(pipe2(ends, O_CLOEXEC));
+        ck_assert_ok(transcript_new(ends[1], &transcript));
+        transcript_session(transcript, "a 1", "seqpacket");
+        transcript_packet_with_pipes(transcript, "<", "{}", 2, ends, pipes, 2);
+        content.data = "{}";
+        transcript_pipe_content(transcript, &content);
+        content.data = "\xff\xfe";
+        transcript_pipe_content(transcript, &content);
+        content.data = NULL;
+        content.file = "sha256-aa";
+        transcript_pipe_content(transcript, &content);
+        transcript_end(transcript, ">");
+        transcript_free(transcript);
+        ck_assert_ok(read_to_end(ends[0], 10000, DEADLINE_NEVER, &text, &len));
+        at = text;
+        expect_line(&at, "{\"event\":\"session\",\"version\":1,\"tool\":\"a 1\",\"socket\":\"seqpacket\"}");
+        expect_line(&at, "{\"event\":\"packet\",\"dir\":\"<\",\"text\":\"{}\",\"fds\":[\"pipe-read\",\"pipe-"
+                         "write\"],\"pipes\":[3,0]}");
+#define PIPE                                                                                                 \
+        "{\"event\":\"pipe\",\"name\":\"GetManifest\",\"bytes\":2,\"digest\":\"sha256:aa\",\"end\":\"eof\"," \
+        "\"pipe\":3,\"finished\":true,"
+        expect_line(&at, PIPE "\"data\":\"{}\"}");
+        expect_line(&at, PIPE "\"data_base64\":\"\\/\\/4=\"}");
+        expect_line(&at, PIPE "\"file\":\"sha256-aa\"}");
+        expect_line(&at, "{\"event\":\"end\",\"dir\":\">\"}");
+        ck_assert_str_eq(at, "");
+        free(text);
+        fd_close(ends[0]);
+}
+END_TEST
+
 START_TEST(a_full_disk_is_remembered)
 {
         struct transcript *transcript;
@@ -86,6 +131,10 @@ START_TEST(a_full_disk_is_remembered)
         transcript_packet(NULL, "<", "", 0, NULL, 0);
         transcript_pipe(NULL, "", 0, NULL, "");
         transcript_exit(NULL, 0);
+        transcript_session(NULL, "", "");
+        transcript_packet_with_pipes(NULL, "<", "", 0, NULL, NULL, 0);
+        transcript_pipe_content(NULL, &(struct transcript_content){0});
+        transcript_end(NULL, ">");
         ck_assert_ok(transcript_status(NULL));
         transcript_free(NULL);
 }
@@ -97,6 +146,7 @@ int main(void)
         TCase *tcase = testing_case(suite, "transcript");
 
         tcase_add_test(tcase, each_event_is_one_line);
+        tcase_add_test(tcase, a_recording_tells_what_went_through_which_pipe);
         tcase_add_test(tcase, a_full_disk_is_remembered);
         return testing_main(suite);
 }

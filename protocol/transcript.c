@@ -103,41 +103,104 @@ static struct json_object *new_base64(const char *data, size_t len)
         return object;
 }
 
-void transcript_packet(struct transcript *transcript, const char *direction, const char *data, size_t len,
-                       const int *fds, size_t n_fds)
+/* The bytes as text, or in base64 where they are not UTF-8. */
+static void add_bytes(struct json_object *object, const char *text_key, const char *base64_key,
+                      const char *data, size_t len)
 {
-        struct json_object *object, *kinds;
+        if (is_plain_text(data, len))
+                json_object_object_add(object, text_key, json_object_new_string_len(data, (int)len));
+        else
+                json_object_object_add(object, base64_key, new_base64(data, len));
+}
+
+void transcript_packet_with_pipes(struct transcript *transcript, const char *direction, const char *data,
+                                  size_t len, const int *fds, const unsigned *pipes, size_t n_fds)
+{
+        struct json_object *object, *kinds, *numbers;
 
         if (!transcript)
                 return;
         object = new_event(transcript, "packet");
         json_object_object_add(object, "dir", json_object_new_string(direction));
-        if (is_plain_text(data, len))
-                json_object_object_add(object, "text", json_object_new_string_len(data, (int)len));
-        else
-                json_object_object_add(object, "base64", new_base64(data, len));
+        add_bytes(object, "text", "base64", data, len);
         if (n_fds > 0) {
                 kinds = json_object_new_array();
                 for (size_t i = 0; i < n_fds; i++)
                         json_object_array_add(kinds, json_object_new_string(fd_kind(fds[i])));
                 json_object_object_add(object, "fds", kinds);
         }
+        if (n_fds > 0 && pipes) {
+                numbers = json_object_new_array();
+                for (size_t i = 0; i < n_fds; i++)
+                        json_object_array_add(numbers, json_object_new_int64(pipes[i]));
+                json_object_object_add(object, "pipes", numbers);
+        }
         write_event(transcript, object);
 }
 
-void transcript_pipe(struct transcript *transcript, const char *name, uint64_t bytes, const char *digest,
-                     const char *end)
+void transcript_packet(struct transcript *transcript, const char *direction, const char *data, size_t len,
+                       const int *fds, size_t n_fds)
 {
-        struct json_object *object;
+        transcript_packet_with_pipes(transcript, direction, data, len, fds, NULL, n_fds);
+}
 
-        if (!transcript)
-                return;
-        object = new_event(transcript, "pipe");
+static struct json_object *new_pipe(const struct transcript *transcript, const char *name, uint64_t bytes,
+                                    const char *digest, const char *end)
+{
+        struct json_object *object = new_event(transcript, "pipe");
+
         json_object_object_add(object, "name", json_object_new_string(name));
         json_object_object_add(object, "bytes", json_object_new_uint64(bytes));
         if (digest)
                 json_object_object_add(object, "digest", json_object_new_string(digest));
         json_object_object_add(object, "end", json_object_new_string(end));
+        return object;
+}
+
+void transcript_pipe(struct transcript *transcript, const char *name, uint64_t bytes, const char *digest,
+                     const char *end)
+{
+        if (transcript)
+                write_event(transcript, new_pipe(transcript, name, bytes, digest, end));
+}
+
+void transcript_pipe_content(struct transcript *transcript, const struct transcript_content *content)
+{
+        struct json_object *object;
+
+        if (!transcript)
+                return;
+        object = new_pipe(transcript, content->name, content->bytes, content->digest, content->end);
+        json_object_object_add(object, "pipe", json_object_new_int64(content->pipe));
+        json_object_object_add(object, "finished", json_object_new_boolean(content->finished));
+        if (content->data)
+                add_bytes(object, "data", "data_base64", content->data, (size_t)content->bytes);
+        if (content->file)
+                json_object_object_add(object, "file", json_object_new_string(content->file));
+        write_event(transcript, object);
+}
+
+void transcript_session(struct transcript *transcript, const char *tool, const char *socket)
+{
+        struct json_object *object;
+
+        if (!transcript)
+                return;
+        object = new_event(transcript, "session");
+        json_object_object_add(object, "version", json_object_new_int(TRANSCRIPT_VERSION));
+        json_object_object_add(object, "tool", json_object_new_string(tool));
+        json_object_object_add(object, "socket", json_object_new_string(socket));
+        write_event(transcript, object);
+}
+
+void transcript_end(struct transcript *transcript, const char *direction)
+{
+        struct json_object *object;
+
+        if (!transcript)
+                return;
+        object = new_event(transcript, "end");
+        json_object_object_add(object, "dir", json_object_new_string(direction));
         write_event(transcript, object);
 }
 

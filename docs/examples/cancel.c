@@ -26,7 +26,7 @@ static void *cancel_on_enter(void *data)
 static int read_layer(struct cip_image *image, const struct cip_layer *layer, struct cip_error *error)
 {
         static char buffer[65536];
-        struct cip_blob *blob;
+        struct cip_blob *blob = NULL;
         ssize_t n;
         int r = cip_blob_open(image, layer->digest, layer->size, 0, &blob, error);
 
@@ -41,7 +41,7 @@ static int read_layer(struct cip_image *image, const struct cip_layer *layer, st
 
 static int read_layers(struct cip_session *session, const char *reference, struct cip_error *error)
 {
-        struct cip_image *image;
+        struct cip_image *image = NULL;
         const struct cip_layer *layers;
         size_t n;
         int r = cip_image_open(session, reference, &image, error);
@@ -58,7 +58,7 @@ static int read_layers(struct cip_session *session, const char *reference, struc
 static int read_image(const char *reference, int event, struct cip_error *error)
 {
         struct cip_options *options;
-        struct cip_session *session;
+        struct cip_session *session = NULL;
         int r = cip_options_new(&options);
 
         if (r < 0)

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A scenario: a strict JSON file that says what a server does and what a good client makes of it. Reading finds all
+ * that is wrong in one go, each with a JSON pointer. The format is described in docs/scenarios.md.
+ */
+#ifndef FAKEPROXY_SCENARIO_H
+#define FAKEPROXY_SCENARIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/cip-error.h"
+#include "base/cleanup.h"
+#include "fakeproxy/emulate.h"
+#include "fakeproxy/rule.h"
+#include "image/generated.h"
+
+/* Bounds of a file: bytes, levels of nesting, characters of a number. */
+#define SCENARIO_SIZE_MAX ((size_t)1024 * 1024)
+#define SCENARIO_NESTING_MAX 16
+#define SCENARIO_NUMBER_MAX ((size_t)32)
+
+/* The level of a scenario, as of a server check. */
+enum scenario_level {
+        SCENARIO_MUST = 0,
+        SCENARIO_SHOULD,
+        SCENARIO_INFO,
+};
+
+/* What a good client does. */
+enum scenario_must {
+        CLIENT_SUCCEEDS = 1,
+        CLIENT_FAILS,
+        CLIENT_EITHER,
+};
+
+struct scenario_client {
+        enum scenario_must must;
+        uint64_t within_s;              /* seconds of the client's own; 0: not said */
+        const char *const *mention;     /* texts that its output must have, ended by NULL; NULL: none */
+        const char *const *not_mention; /* and those that it must not have */
+        bool has_calls_at_most;
+        uint64_t calls_at_most;
+        bool no_result; /* it leaves nothing behind, also when it succeeds */
+};
+
+/* Everything in it is the scenario's own. */
+struct scenario {
+        const char *name, *about;
+        const char *group;     /* NULL: none */
+        const char *reference; /* an anchor of docs/protocol.md; NULL: none */
+        enum scenario_level level;
+        const char *breaks;  /* the id of the server check that must notice; NULL: none */
+        const char *emulate; /* as written; NULL: EMULATE_DEFAULT */
+        struct emulation emulation;
+        uint64_t seed;
+        struct behaviours with;
+        const char *fixture;           /* what fake:scenario is; NULL: the generated image */
+        struct generated_recipe image; /* where fixture is NULL */
+        const struct rule *rules;
+        size_t n_rules;
+        bool has_client;
+        struct scenario_client client;
+};
+
+/* What is wrong with a file: where (a JSON pointer, "" for the whole), and one sentence. */
+struct scenario_problem {
+        char *pointer;
+        char *message;
+};
+
+struct scenario_problems {
+        struct scenario_problem *problems;
+        size_t n;
+};
+
+void scenario_problems_clear(struct scenario_problems *problems);
+static inline void cleanup_scenario_problems(struct scenario_problems *problems)
+{
+        scenario_problems_clear(problems);
+}
+
+/* Prints one line each: "FILE: POINTER: MESSAGE". */
+void scenario_problems_print(const struct scenario_problems *problems, const char *file, FILE *to);
+
+/*
+ * Reads @len bytes of text. @name is what the scenario must be called (NULL: anything). Returns 0; -EINVAL, and
+ * @problems has all that is wrong; -ENOMEM.
+ */
+int scenario_parse(const char *text, size_t len, const char *name, struct scenario **ret,
+                   struct scenario_problems *problems);
+
+/*
+ * Reads a file, whose name without ".json" must be the scenario's. What cannot be read is a problem like any
+ * other. Returns as scenario_parse.
+ */
+int scenario_read(const char *path, struct scenario **ret, struct scenario_problems *problems);
+
+void scenario_free(struct scenario *scenario);
+DEFINE_CLEANUP(struct scenario *, scenario_free);
+
+/* ---- schema.c ---- */
+
+/* Writes the JSON Schema of the format. Returns 0 or -ENOMEM. */
+int scenario_print_schema(FILE *to);
+
+/* Writes the tables of docs/scenarios.md, in Markdown. */
+void scenario_print_format(FILE *to);
+
+/* ---- scenario-write.c ---- */
+
+/*
+ * Writes what @with and the rules do as a scenario that scenario_parse reads. Returns 0 or a negative errno:
+ * -ENOTSUP for what the format cannot say.
+ */
+int scenario_write(const char *name, const char *about, const char *breaks, const struct behaviours *with,
+                   const struct rule *rules, size_t n_rules, FILE *to);
+
+#endif
