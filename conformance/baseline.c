@@ -25,6 +25,7 @@
 
 /* Where a reader is, for messages. */
 struct place {
+        const struct catalogue *catalogue;
         const char *file;
         size_t entry;
         struct cip_error *error;
@@ -44,18 +45,31 @@ static int wrong(const struct place *place, const char *format, ...)
                          place->entry, text);
 }
 
-/* The members of an entry; each is a text but "releases". */
+/* The members of an entry. */
 static const struct {
         const char *name;
-        size_t offset; /* of the char * in struct baseline_entry */
+        enum json_type type;
+        size_t offset; /* of a text's char * in struct baseline_entry; 0: it is read otherwise */
         bool optional;
 } members[] = {
-        {"check", 0, false},
-        {"releases", 0, false},
-        {"defect", offsetof(struct baseline_entry, defect), false},
-        {"reference", offsetof(struct baseline_entry, reference), false},
-        {"mention", offsetof(struct baseline_entry, mention), true},
+        {"check", json_type_string, 0, false}, /* the catalogue's noun */
+        {"releases", json_type_array, 0, false},
+        {"defect", json_type_string, offsetof(struct baseline_entry, defect), false},
+        {"reference", json_type_string, offsetof(struct baseline_entry, reference), false},
+        {"mention", json_type_string, offsetof(struct baseline_entry, mention), true},
+        {"transcript", json_type_string, offsetof(struct baseline_entry, transcript), true},
+        {"sometimes", json_type_boolean, 0, true},
 };
+
+static const char *type_name(enum json_type type)
+{
+        return type == json_type_array ? "array" : type == json_type_boolean ? "true or false" : "text";
+}
+
+static const char *member_name(const struct place *place, size_t i)
+{
+        return i == 0 ? place->catalogue->noun : members[i].name;
+}
 
 /* Refuses a key that is none of the members'. */
 static int judge_key(const struct place *place, const char *key)
@@ -64,9 +78,9 @@ static int judge_key(const struct place *place, const char *key)
         char hint[96];
 
         for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
-                if (strcmp(members[i].name, key) == 0)
+                if (strcmp(member_name(place, i), key) == 0)
                         return 0;
-                text_nearest(&nearest, members[i].name);
+                text_nearest(&nearest, member_name(place, i));
         }
         return wrong(place, "unknown key \"%s\"%s", key, nearest_hint(&nearest, hint, sizeof(hint)));
 }
@@ -85,15 +99,15 @@ static int judge_members(const struct place *place, struct json_object *object)
                         return r;
         }
         for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
-                bool releases = strcmp(members[i].name, "releases") == 0;
+                const char *name = member_name(place, i);
 
-                if (!json_object_object_get_ex(object, members[i].name, &member)) {
+                if (!json_object_object_get_ex(object, name, &member)) {
                         if (members[i].optional)
                                 continue;
-                        return wrong(place, "\"%s\" is missing", members[i].name);
+                        return wrong(place, "\"%s\" is missing", name);
                 }
-                if (!json_object_is_type(member, releases ? json_type_array : json_type_string))
-                        return wrong(place, "\"%s\" is no %s", members[i].name, releases ? "array" : "text");
+                if (!json_object_is_type(member, members[i].type))
+                        return wrong(place, "\"%s\" is no %s", name, type_name(members[i].type));
         }
         return 0;
 }
@@ -146,10 +160,10 @@ static int parse_check(const struct place *place, const char *id, struct baselin
         struct nearest nearest = {.name = id};
         char hint[128];
 
-        entry->check = selection_find(id);
-        selection_offer(&nearest);
+        entry->check = selection_find(place->catalogue, id);
+        selection_offer(place->catalogue, &nearest);
         if (!entry->check)
-                return wrong(place, "there is no check \"%s\"%s", id,
+                return wrong(place, "there is no %s \"%s\"%s", place->catalogue->noun, id,
                              nearest_hint(&nearest, hint, sizeof(hint)));
         return 0;
 }
@@ -181,17 +195,19 @@ static int parse_entry(const struct place *place, struct json_object *object, st
 
         if (r < 0)
                 return r;
-        for (size_t i = 2; i < ARRAY_SIZE(members); i++) {
+        entry->sometimes = json_object_get_boolean(json_object_object_get(object, "sometimes"));
+        for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
                 char **text = (char **)(void *)((char *)entry + members[i].offset);
                 struct json_object *value;
 
-                if (!json_object_object_get_ex(object, members[i].name, &value))
+                if (!members[i].offset || !json_object_object_get_ex(object, members[i].name, &value))
                         continue;
                 *text = strdup(json_object_get_string(value));
                 if (!*text)
                         return -ENOMEM;
         }
-        r = parse_check(place, json_object_get_string(json_object_object_get(object, "check")), entry);
+        r = parse_check(place, json_object_get_string(json_object_object_get(object, place->catalogue->noun)),
+                        entry);
         if (r == 0)
                 r = parse_releases(place, json_object_object_get(object, "releases"), entry);
         if (r == 0)
@@ -223,8 +239,8 @@ static int judge_top(const char *name, struct json_object *json, struct json_obj
         return 0;
 }
 
-int baseline_parse(const char *name, const char *text, size_t len, struct baseline **ret,
-                   struct cip_error *error)
+int baseline_parse(const struct catalogue *catalogue, const char *name, const char *text, size_t len,
+                   struct baseline **ret, struct cip_error *error)
 {
         CLEANUP(cleanup_baseline_free) struct baseline *baseline = calloc(1, sizeof(*baseline));
         CLEANUP(cleanup_json) struct json_object *json = NULL;
@@ -247,8 +263,8 @@ int baseline_parse(const char *name, const char *text, size_t len, struct baseli
         if (!baseline->entries)
                 return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot read the baseline %s", name);
         for (size_t i = 0; i < n; i++) {
-                r = parse_entry(&(struct place){name, i, error}, json_object_array_get_idx(entries, i),
-                                baseline);
+                r = parse_entry(&(struct place){catalogue, name, i, error},
+                                json_object_array_get_idx(entries, i), baseline);
                 if (r == -ENOMEM)
                         error_set_errno(error, CIP_ERROR_LOCAL, r, "cannot read the baseline %s", name);
                 /* An entry that was read half is freed with the others. */
@@ -260,7 +276,8 @@ int baseline_parse(const char *name, const char *text, size_t len, struct baseli
         return 0;
 }
 
-int baseline_load(const char *path, struct baseline **ret, struct cip_error *error)
+int baseline_load(const struct catalogue *catalogue, const char *path, struct baseline **ret,
+                  struct cip_error *error)
 {
         CLEANUP(cleanup_free) char *text = NULL;
         size_t len;
@@ -270,13 +287,13 @@ int baseline_load(const char *path, struct baseline **ret, struct cip_error *err
                 error_prefix(error, "the baseline");
                 return r;
         }
-        return baseline_parse(path, text, len, ret, error);
+        return baseline_parse(catalogue, path, text, len, ret, error);
 }
 
 int baseline_built_in(struct baseline **ret, struct cip_error *error)
 {
-        return baseline_parse("conformance/known/skopeo.json", (const char *)known_skopeo_json,
-                              known_skopeo_json_size, ret, error);
+        return baseline_parse(&server_catalogue, "conformance/known/skopeo.json",
+                              (const char *)known_skopeo_json, known_skopeo_json_size, ret, error);
 }
 
 void baseline_free(struct baseline *baseline)
@@ -288,6 +305,7 @@ void baseline_free(struct baseline *baseline)
                 free(baseline->entries[i].defect);
                 free(baseline->entries[i].reference);
                 free(baseline->entries[i].mention);
+                free(baseline->entries[i].transcript);
         }
         free(baseline->entries);
         free(baseline->name);

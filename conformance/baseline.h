@@ -8,7 +8,10 @@
  *
  * A release with a major number of 0 is a version of the protocol, any other one is a release of skopeo, as
  * `COMMAND --version` says. A..B is from A to B, both included. An optional "mention" is a text that the
- * shortfall's message must have for the entry to fit.
+ * shortfall's message must have for the entry to fit, an optional "transcript" names a file that shows it,
+ * and an optional "sometimes", true, says that it depends on chance: then a pass is a pass, and not fixed.
+ *
+ * A client's baseline has "scenario" in place of "check", and its releases are the client's, as --release says.
  */
 #ifndef CONFORMANCE_BASELINE_H
 #define CONFORMANCE_BASELINE_H
@@ -18,7 +21,7 @@
 
 #include "base/cip-error.h"
 #include "base/cleanup.h"
-#include "conformance/check.h"
+#include "conformance/catalogue.h"
 
 struct release_range {
         struct version first, last;
@@ -28,7 +31,9 @@ struct baseline_entry {
         const struct check *check;
         struct release_range *releases;
         size_t n_releases;
-        char *defect, *reference, *mention; /* mention may be NULL */
+        char *defect, *reference;
+        char *mention, *transcript; /* may be NULL */
+        bool sometimes;             /* a pass does not mean that it is fixed */
 };
 
 struct baseline {
@@ -38,11 +43,12 @@ struct baseline {
 };
 
 /* Reads a file. Returns 0, or a negative errno with @error, which names the file and what is wrong there. */
-int baseline_load(const char *path, struct baseline **ret, struct cip_error *error);
+int baseline_load(const struct catalogue *catalogue, const char *path, struct baseline **ret,
+                  struct cip_error *error);
 
 /* Reads a text, called @name in messages. */
-int baseline_parse(const char *name, const char *text, size_t len, struct baseline **ret,
-                   struct cip_error *error);
+int baseline_parse(const struct catalogue *catalogue, const char *name, const char *text, size_t len,
+                   struct baseline **ret, struct cip_error *error);
 
 /* The baseline that this program was built with: conformance/known/skopeo.json. */
 int baseline_built_in(struct baseline **ret, struct cip_error *error);

@@ -34,9 +34,9 @@ struct check {
         struct version until;  /* the first that it holds for no more; {0}: it still does */
         const char *requires;  /* one sentence, in the present tense: what a server does */
         const char *reference; /* anchor in docs/protocol.md, without '#': "data-pipes" */
-        const char *fault;     /* the fault of the fake that breaks just this rule */
         void (*run)(struct check_context *c);
-        bool own_start; /* the check calls check_start itself; else the server is up and initialized */
+        bool own_start;     /* the check calls check_start itself; else the server is up and initialized */
+        const void *detail; /* what else its catalogue knows of it */
 };
 
 struct check_group {

@@ -361,7 +361,7 @@ static void run_shutdown_arguments(struct check_context *c)
 #define ARGUMENTS_SINCE(name, check_level, from, text, anchor, function)                              \
         {                                                                                             \
                 .id = "arguments/" name, .level = (check_level), .since = (from), .requires = (text), \
-                .reference = (anchor), .fault = "arguments/" name, .run = (function)                  \
+                .reference = (anchor), .run = (function)                                              \
         }
 #define ARGUMENTS(name, level, text, anchor, function) \
         ARGUMENTS_SINCE(name, level, VERSION_OLDEST, text, anchor, function)

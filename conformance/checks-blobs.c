@@ -13,7 +13,7 @@
 #include "conformance/groups.h"
 #include "conformance/sample.h"
 
-#define NAMED(name) .id = "blobs/" name, .fault = "blobs/" name
+#define NAMED(name) .id = "blobs/" name
 
 #define ZEROS_DIGEST "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 

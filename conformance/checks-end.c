@@ -234,10 +234,10 @@ static void run_sigint(struct check_context *c)
         terminate(c, SIGINT);
 }
 
-#define END(name, check_level, text, function, starts)                                                        \
-        {                                                                                                     \
-                .id = "end/" name, .level = (check_level), .since = VERSION_OLDEST, .requires = (text),       \
-                .reference = "end-of-session", .fault = "end/" name, .run = (function), .own_start = (starts) \
+#define END(name, check_level, text, function, starts)                                                  \
+        {                                                                                               \
+                .id = "end/" name, .level = (check_level), .since = VERSION_OLDEST, .requires = (text), \
+                .reference = "end-of-session", .run = (function), .own_start = (starts)                 \
         }
 
 const struct check checks_end[] = {

@@ -390,7 +390,7 @@ static void run_descriptors_with_garbage(struct check_context *c)
 #define FRAMING(name, check_level, text, anchor, function, starts)                                          \
         {                                                                                                   \
                 .id = "framing/" name, .level = (check_level), .since = VERSION_OLDEST, .requires = (text), \
-                .reference = (anchor), .fault = "framing/" name, .run = (function), .own_start = (starts)   \
+                .reference = (anchor), .run = (function), .own_start = (starts)                             \
         }
 
 const struct check checks_framing[] = {

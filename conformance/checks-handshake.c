@@ -225,7 +225,7 @@ static void run_later_methods(struct check_context *c)
 #define HANDSHAKE(name, check_level, text, anchor, function, starts)                                          \
         {                                                                                                     \
                 .id = "handshake/" name, .level = (check_level), .since = VERSION_OLDEST, .requires = (text), \
-                .reference = (anchor), .fault = "handshake/" name, .run = (function), .own_start = (starts)   \
+                .reference = (anchor), .run = (function), .own_start = (starts)                               \
         }
 
 const struct check checks_handshake[] = {
@@ -260,7 +260,6 @@ const struct check checks_handshake[] = {
          .until = VERSION_NEWEST,
          .requires = "Records which methods of later versions than the announced one are known.",
          .reference = "versions",
-         .fault = "handshake/later-methods",
          .run = run_later_methods},
 };
 const size_t n_checks_handshake = ARRAY_SIZE(checks_handshake);

@@ -10,7 +10,7 @@
 #include "conformance/groups.h"
 #include "conformance/sample.h"
 
-#define NAMED(name) .id = "images/" name, .fault = "images/" name
+#define NAMED(name) .id = "images/" name
 
 /* Go's runtime opens and closes descriptors of its own. */
 #define FDS_SLACK 10

@@ -9,7 +9,7 @@
 #include "conformance/groups.h"
 #include "conformance/sample.h"
 
-#define NAMED(name) .id = "layers/" name, .fault = "layers/" name
+#define NAMED(name) .id = "layers/" name
 
 #define SINCE_LAYER_INFO VERSION(0, 2, 5)
 #define SINCE_PIPED VERSION(0, 2, 7)

@@ -10,7 +10,7 @@
 #include "conformance/groups.h"
 #include "conformance/sample.h"
 
-#define NAMED(name) .id = "manifest/" name, .fault = "manifest/" name
+#define NAMED(name) .id = "manifest/" name
 
 /* The value of GetManifest. The pipe is read and finished. */
 static const char *manifest_digest(struct check_context *c, uint64_t image, char **ret, size_t *ret_len)

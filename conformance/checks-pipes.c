@@ -14,7 +14,7 @@
 #include "conformance/groups.h"
 #include "conformance/sample.h"
 
-#define NAMED(name) .id = "pipes/" name, .fault = "pipes/" name
+#define NAMED(name) .id = "pipes/" name
 
 static void begin(struct check_context *c, const char *method, uint64_t image, struct answer *ret)
 {

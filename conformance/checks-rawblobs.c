@@ -14,7 +14,7 @@
 #include "conformance/groups.h"
 #include "conformance/sample.h"
 
-#define NAMED(name) .id = "rawblobs/" name, .fault = "rawblobs/" name
+#define NAMED(name) .id = "rawblobs/" name
 
 #define SINCE_RAW VERSION(0, 2, 8)
 

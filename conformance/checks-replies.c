@@ -404,7 +404,7 @@ static void run_finish_pipe(struct check_context *c)
 #define REPLIES_SINCE(name, check_level, from, text, anchor, function)                              \
         {                                                                                           \
                 .id = "replies/" name, .level = (check_level), .since = (from), .requires = (text), \
-                .reference = (anchor), .fault = "replies/" name, .run = (function)                  \
+                .reference = (anchor), .run = (function)                                            \
         }
 #define REPLIES(name, level, text, anchor, function) \
         REPLIES_SINCE(name, level, VERSION_OLDEST, text, anchor, function)
@@ -438,7 +438,6 @@ const struct check checks_replies[] = {
          .until = VERSION_ERROR_CODE,
          .requires = "Records whether error_code is sent before 0.2.8.",
          .reference = "error-codes",
-         .fault = "replies/early-error-code",
          .run = run_error_code_early},
         REPLIES("failure-value", LEVEL_MUST, "`value` is null on failure.", "replies", run_failure_value),
         REPLIES("failure-pipeid", LEVEL_MUST, "`pipeid` is 0 on failure.", "replies", run_failure_pipeid),
@@ -452,7 +451,6 @@ const struct check checks_replies[] = {
          .since = VERSION_OLDEST,
          .requires = "A successful Initialize's value, pipe id and descriptors are those of its description.",
          .reference = "initialize",
-         .fault = "replies/initialize",
          .run = run_initialize,
          .own_start = true},
         METHOD("open-image", VERSION_OLDEST, "OpenImage", "openimage", run_open_image),

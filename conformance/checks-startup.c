@@ -207,10 +207,10 @@ static void run_stream_socket(struct check_context *c)
         check_stop(c);
 }
 
-#define STARTUP(name, check_level, from, text, anchor, function)                                      \
-        {                                                                                             \
-                .id = "startup/" name, .level = (check_level), .since = (from), .requires = (text),   \
-                .reference = (anchor), .fault = "startup/" name, .run = (function), .own_start = true \
+#define STARTUP(name, check_level, from, text, anchor, function)                                    \
+        {                                                                                           \
+                .id = "startup/" name, .level = (check_level), .since = (from), .requires = (text), \
+                .reference = (anchor), .run = (function), .own_start = true                         \
         }
 #define ALWAYS VERSION_OLDEST
 

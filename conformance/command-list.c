@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `list` and `explain`: the table of checks as text, or as JSON.
+ * `list` and `explain`: the checks of servers and the scenarios of clients, as text, or as JSON.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -12,13 +12,17 @@
 #include "base/error.h"
 #include "conformance/baseline.h"
 #include "conformance/commands.h"
+#include "conformance/installed.h"
 #include "conformance/options.h"
+#include "conformance/scenarios.h"
 #include "conformance/selection.h"
+#include "conformance/story.h"
 
 struct list_settings {
         const char **filters;
         size_t n_filters;
-        bool json, help;
+        bool client, json, help;
+        const char *scenarios;
 };
 
 static int take_filter(void *data, const char *value, struct cip_error *error)
@@ -42,6 +46,24 @@ static int take_json(void *data, const char *value, struct cip_error *error)
         return 0;
 }
 
+static int take_client(void *data, const char *value, struct cip_error *error)
+{
+        (void)value;
+        (void)error;
+        ((struct list_settings *)data)->client = true;
+        return 0;
+}
+
+static int take_scenarios(void *data, const char *value, struct cip_error *error)
+{
+        struct list_settings *settings = data;
+
+        (void)error;
+        settings->client = true;
+        settings->scenarios = value;
+        return 0;
+}
+
 static int take_help(void *data, const char *value, struct cip_error *error)
 {
         (void)value;
@@ -52,6 +74,8 @@ static int take_help(void *data, const char *value, struct cip_error *error)
 
 static const struct option_row list_rows[] = {
         {"filter", "GLOB", "only the checks that fit; a group's name stands for all of it (many)", take_filter},
+        {"client", NULL, "print the scenarios of the client suite", take_client},
+        {"scenarios", "DIR", "those of this folder", take_scenarios},
         {"json", NULL, "print JSON", take_json},
         {"help", NULL, "print this", take_help},
 };
@@ -69,47 +93,52 @@ static const char *versions_text(const struct check *check, char *ret, size_t si
         return ret;
 }
 
-static void print_list(const struct check *const *checks, size_t n)
+static void print_list(const struct catalogue *catalogue, const struct check *const *checks, size_t n)
 {
         const struct check_group *group = NULL;
         char versions[128];
 
         for (size_t i = 0; i < n; i++) {
-                if (selection_group(checks[i]) != group) {
-                        group = selection_group(checks[i]);
+                if (selection_group(catalogue, checks[i]) != group) {
+                        group = selection_group(catalogue, checks[i]);
                         printf("%s%s: %s\n", i ? "\n" : "", group->name, group->about);
                 }
                 printf("  %-44s %-6s %s\n", checks[i]->id, check_level_name(checks[i]->level),
                        versions_text(checks[i], versions, sizeof(versions)));
                 printf("      %s\n", checks[i]->requires);
         }
-        printf("\n%zu checks. More about one: cip-conformance explain ID\n", n);
+        printf("\n%zu %ss. More about one: cip-conformance explain ID\n", n, catalogue->noun);
 }
 
-static struct json_object *check_object(const struct check *check)
+static struct json_object *check_object(const struct catalogue *catalogue, const struct check *check)
 {
         struct json_object *object = json_object_new_object();
         char version[VERSION_TEXT_SIZE];
 
         json_object_object_add(object, "id", json_object_new_string(check->id));
-        json_object_object_add(object, "group", json_object_new_string(selection_group(check)->name));
+        json_object_object_add(object, "group",
+                               json_object_new_string(selection_group(catalogue, check)->name));
         json_object_object_add(object, "level", json_object_new_string(check_level_name(check->level)));
+        if (check->detail) {
+                json_object_object_add(object, "requires", json_object_new_string(check->requires));
+                json_object_object_add(object, "reference", json_object_new_string(check->reference));
+                return object;
+        }
         json_object_object_add(object, "since", json_object_new_string(version_format(check->since, version)));
         if (version_compare(check->until, (struct version){0}) > 0)
                 json_object_object_add(object, "until",
                                        json_object_new_string(version_format(check->until, version)));
         json_object_object_add(object, "requires", json_object_new_string(check->requires));
         json_object_object_add(object, "reference", json_object_new_string(check->reference));
-        json_object_object_add(object, "fault", json_object_new_string(check->fault));
         return object;
 }
 
-static void print_json(const struct check *const *checks, size_t n)
+static void print_json(const struct catalogue *catalogue, const struct check *const *checks, size_t n)
 {
         struct json_object *array = json_object_new_array();
 
         for (size_t i = 0; i < n; i++)
-                json_object_array_add(array, check_object(checks[i]));
+                json_object_array_add(array, check_object(catalogue, checks[i]));
         puts(json_object_to_json_string_ext(array, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
         json_object_put(array);
 }
@@ -117,6 +146,8 @@ static void print_json(const struct check *const *checks, size_t n)
 int command_list(const char *const *argv)
 {
         struct list_settings settings = {0};
+        CLEANUP(cleanup_scenarios_free) struct scenarios *scenarios = NULL;
+        const struct catalogue *catalogue = &server_catalogue;
         CLEANUP(cleanup_free) const struct check **checks = NULL;
         struct cip_error error = {0};
         bool dashes;
@@ -126,16 +157,21 @@ int command_list(const char *const *argv)
         if (r >= 0 && argv[r])
                 r = error_set(&error, CIP_ERROR_LOCAL, -EINVAL,
                               "takes no word such as '%s'; --filter chooses checks", argv[r]);
+        if (r >= 0 && settings.client && !settings.help) {
+                r = scenarios_load(settings.scenarios, stderr, &scenarios, &error);
+                catalogue = scenarios ? &scenarios->catalogue : catalogue;
+        }
         if (r >= 0 && !settings.help)
-                r = selection_filter(settings.filters, settings.n_filters, &checks, &n, &error);
+                r = selection_filter(catalogue, settings.filters, settings.n_filters, &checks, &n, &error);
         if (r < 0) {
                 r = fail_usage("list: %s", error.message);
         } else if (settings.help) {
-                puts("Usage: cip-conformance list [options]\n\nPrints every check of a server.\n");
+                puts("Usage: cip-conformance list [options]\n\n"
+                     "Prints every check of a server, or with --client every scenario for a client.\n");
                 options_print(list_rows, ARRAY_SIZE(list_rows), stdout);
                 r = EXIT_FINE;
         } else {
-                (settings.json ? print_json : print_list)(checks, n);
+                (settings.json ? print_json : print_list)(catalogue, checks, n);
                 r = EXIT_FINE;
         }
         free(settings.filters);
@@ -176,6 +212,7 @@ static void print_check(const struct check *check)
                 "falling short hurts people",
                 "records what this server does; never falls short",
         };
+        CLEANUP(cleanup_free) char *broken = NULL;
         char versions[128];
 
         versions_text(check, versions, sizeof(versions));
@@ -183,38 +220,109 @@ static void print_check(const struct check *check)
         printf("Requires   %s\n", check->requires);
         printf("Level      %s: %s\n", check_level_name(check->level), levels[check->level]);
         printf("Versions   %s\n", *versions ? versions : "all");
-        printf("Group      %s: %s\n", selection_group(check)->name, selection_group(check)->about);
+        printf("Group      %s: %s\n", selection_group(&server_catalogue, check)->name,
+               selection_group(&server_catalogue, check)->about);
         printf("Reference  docs/protocol.md#%s\n", check->reference);
         print_known(check);
         printf("\nRun it     cip-conformance server --filter %s -- skopeo\n", check->id);
-        printf("See it fail  CIP_FAKEPROXY_FAULT=%s cip-conformance server --filter %s -- cip-fakeproxy\n",
-               check->fault, check->id);
+        if (installed_broken(check->id, &broken, NULL) == 0)
+                printf("See it fail  CIP_FAKEPROXY_SCENARIO=%s \\\n"
+                       "             cip-conformance server --filter %s -- cip-fakeproxy\n",
+                       broken, check->id);
+}
+
+/* ---- scenarios ---- */
+
+static void print_scenario(const struct catalogue *catalogue, const struct check *check)
+{
+        const struct scenario_case *detail = scenario_case_of(check);
+
+        printf("%s\n\n%s\n\n", check->id, detail->scenario->about);
+        puts("What happens");
+        if (detail->path)
+                story_print(detail->scenario, "  ", stdout);
+        else
+                puts("  No folder of PATH has a program called skopeo, and CIP_SKOPEO names none that is "
+                     "there.");
+        fputs("\nA good client ", stdout);
+        scenario_print_expectation(detail->scenario, stdout);
+        printf("\n\nLevel      %s\n", check_level_name(check->level));
+        printf("Group      %s: %s\n", selection_group(catalogue, check)->name,
+               selection_group(catalogue, check)->about);
+        if (*check->reference)
+                printf("Reference  docs/protocol.md#%s\n", check->reference);
+        printf("Run it     cip-conformance client --filter %s -- CLIENT {ref}\n", check->id);
+        if (detail->path)
+                printf("By hand    cip-fakeproxy --scenario %s, in place of skopeo; the image is "
+                       "fake:scenario\n",
+                       detail->path);
+}
+
+static int take_explain_scenarios(void *data, const char *value, struct cip_error *error)
+{
+        (void)error;
+        *(const char **)data = value;
+        return 0;
+}
+
+static const struct option_row explain_rows[] = {
+        {"scenarios", "DIR", "the folder of the scenarios (default: those that came with this program)",
+         take_explain_scenarios},
+};
+
+/* One id, of either suite. Returns the exit status. */
+static int explain(const char *id, const struct scenarios *scenarios)
+{
+        struct nearest nearest = {.name = id};
+        char hint[128];
+        const struct check *check = selection_find(&server_catalogue, id);
+        const struct check *scenario = scenarios ? selection_find(&scenarios->catalogue, id) : NULL;
+
+        if (check)
+                print_check(check);
+        if (check && scenario)
+                putchar('\n');
+        if (scenario)
+                print_scenario(&scenarios->catalogue, scenario);
+        if (check || scenario)
+                return EXIT_FINE;
+        selection_offer(&server_catalogue, &nearest);
+        if (scenarios)
+                selection_offer(&scenarios->catalogue, &nearest);
+        return fail_usage("explain: there is no check '%s'%s; `cip-conformance list` shows them all, and with "
+                          "--client the scenarios",
+                          id, nearest_hint(&nearest, hint, sizeof(hint)));
 }
 
 int command_explain(const char *const *argv)
 {
-        const struct check *check;
-        struct nearest nearest = {.name = argv[0]};
-        char hint[128];
+        CLEANUP(cleanup_scenarios_free) struct scenarios *scenarios = NULL;
+        const char *folder = NULL;
+        struct cip_error error = {0};
+        bool dashes;
+        int r;
 
         if (argv[0] && strcmp(argv[0], "--help") == 0) {
-                puts("Usage: cip-conformance explain ID ..\n\nTells all about a check. `cip-conformance list` "
-                     "has the ids.");
+                puts("Usage: cip-conformance explain [--scenarios DIR] ID ..\n\nTells all about a check or a "
+                     "scenario. `cip-conformance list` has the ids, and\n`list --client` those of the client "
+                     "suite.");
                 return EXIT_FINE;
         }
-        if (!argv[0])
+        r = options_parse(explain_rows, ARRAY_SIZE(explain_rows), argv, &folder, &dashes, &error);
+        if (r < 0)
+                return fail_usage("explain: %s", error.message);
+        if (!argv[r])
                 return fail_usage("explain: which check? `cip-conformance list` has the ids");
-        for (size_t i = 0; argv[i]; i++) {
-                check = selection_find(argv[i]);
-                nearest = (struct nearest){.name = argv[i]};
-                selection_offer(&nearest);
-                if (!check)
-                        return fail_usage(
-                                "explain: there is no check '%s'%s; `cip-conformance list` shows them all",
-                                argv[i], nearest_hint(&nearest, hint, sizeof(hint)));
-                if (i)
+        /* The checks can be explained without the scenarios, which may not be there. */
+        if (scenarios_load(folder, stderr, &scenarios, &error) < 0 && folder)
+                return fail_usage("explain: %s", error.message);
+        for (size_t i = (size_t)r; argv[i]; i++) {
+                int status = explain(argv[i], scenarios);
+
+                if (status != EXIT_FINE)
+                        return status;
+                if (argv[i + 1])
                         putchar('\n');
-                print_check(check);
         }
         return EXIT_FINE;
 }

@@ -18,6 +18,7 @@ struct command {
 };
 
 int command_server(const char *const *argv);
+int command_client(const char *const *argv);
 int command_list(const char *const *argv);
 int command_explain(const char *const *argv);
 

@@ -250,6 +250,7 @@ _Noreturn void context_run(const struct assignment *assignment)
                 .check = assignment->check,
                 .subject = assignment->subject,
                 .folder = assignment->folder,
+                .transcript_path = assignment->transcript,
                 .timeout = assignment->timeout,
                 .outcome = assignment->outcome,
                 .deadline = deadline_in_seconds(assignment->timeout),

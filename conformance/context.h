@@ -36,6 +36,7 @@ struct check_context {
         const struct check *check;
         const struct subject *subject;
         const char *folder;
+        const char *transcript_path;
         double timeout;
         struct outcome *outcome;
         struct deadline deadline;

@@ -5,7 +5,7 @@
  */
 #include "conformance/groups.h"
 #include "base/cleanup.h"
-#include "conformance/check.h"
+#include "conformance/catalogue.h"
 
 const struct check_group check_groups[] = {
         {"startup", "How the server is started, and which sockets it takes.", checks_startup,
@@ -24,3 +24,11 @@ const struct check_group check_groups[] = {
         {"end", "How the server ends.", checks_end, &n_checks_end},
 };
 const size_t n_check_groups = ARRAY_SIZE(check_groups);
+
+const struct catalogue server_catalogue = {
+        .noun = "check",
+        .subject = "server",
+        .list = "cip-conformance list",
+        .groups = check_groups,
+        .n_groups = ARRAY_SIZE(check_groups),
+};

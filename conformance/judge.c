@@ -48,7 +48,7 @@ static struct result judge_job(const struct summary *summary, const struct job *
         else if (job->kind == OUTCOME_SKIP)
                 result.status = STATUS_SKIP;
         else if (job->kind == OUTCOME_PASS)
-                result.status = entry ? STATUS_FIXED : STATUS_PASS;
+                result.status = entry && !entry->sometimes ? STATUS_FIXED : STATUS_PASS;
         if (result.status == STATUS_KNOWN || result.status == STATUS_FIXED)
                 result.entry = entry;
         return result;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cip-conformance: which rules of the image proxy protocol does a server keep? This file chooses the command.
+ * cip-conformance: which rules of the image proxy protocol does a server keep, and what does a client
+ * make of a server that keeps them not? This file chooses the command.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -14,8 +15,10 @@
 
 static const struct command commands[] = {
         {"server", "server [options] -- COMMAND ..", "check a server, such as skopeo", command_server},
-        {"list", "list [--filter GLOB] [--json]", "print every check", command_list},
-        {"explain", "explain ID ..", "tell all about a check", command_explain},
+        {"client", "client [options] -- COMMAND .. {ref} ..", "check a client of such servers", command_client},
+        {"list", "list [--client] [--filter GLOB] [--json]", "print every check, or every scenario",
+         command_list},
+        {"explain", "explain ID ..", "tell all about a check or a scenario", command_explain},
 };
 
 int fail_usage(const char *format, ...)
@@ -34,12 +37,14 @@ int fail_usage(const char *format, ...)
 static int print_help(FILE *out)
 {
         fputs("Usage: cip-conformance COMMAND ..\n\n"
-              "Checks whether a server keeps the containers image proxy protocol.\n\n",
+              "Checks whether a server keeps the containers image proxy protocol, and what a client of it "
+              "does\n"
+              "on a bad day of the server.\n\n",
               out);
         for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-                fprintf(out, "  %-32s %s\n", commands[i].usage, commands[i].about);
+                fprintf(out, "  %-40s %s\n", commands[i].usage, commands[i].about);
         fputs("\nEach has --help. To begin with: cip-conformance server -- skopeo\n"
-              "Exit status: 0 fine, 1 the server fell short, 2 wrong use or environment.\n",
+              "Exit status: 0 fine, 1 the subject fell short, 2 wrong use or environment.\n",
               out);
         return EXIT_FINE;
 }

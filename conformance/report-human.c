@@ -21,6 +21,11 @@ static const struct {
         [STATUS_FIXED] = {"\033[36m"}, [STATUS_SKIP] = {"\033[2m"},    [STATUS_ERROR] = {"\033[1;35m"},
 };
 
+static bool is_of_client(const struct summary *summary)
+{
+        return summary->catalogue != &server_catalogue;
+}
+
 static void print_coloured(FILE *out, bool colour, enum status status, const char *text)
 {
         fprintf(out, "%s%s%s", colour ? looks[status].colour : "", text, colour ? "\033[0m" : "");
@@ -51,22 +56,24 @@ static void print_row(const struct summary *summary, const char *name, const siz
 
 static void print_table(const struct summary *summary, FILE *out, bool colour)
 {
+        const struct catalogue *catalogue = summary->catalogue;
+
         fprintf(out, "  %-10s", "");
         for (enum status s = 0; s < STATUSES; s++)
                 if (summary->counts[s] || s == STATUS_PASS || s == STATUS_FAIL)
                         fprintf(out, "%7s", status_name(s));
         fputc('\n', out);
-        for (size_t g = 0; g < n_check_groups; g++) {
+        for (size_t g = 0; g < catalogue->n_groups; g++) {
                 size_t counts[STATUSES] = {0}, n = 0;
 
                 for (size_t i = 0; i < summary->n_results; i++) {
-                        if (selection_group(summary->results[i].check) != &check_groups[g])
+                        if (selection_group(catalogue, summary->results[i].check) != &catalogue->groups[g])
                                 continue;
                         counts[summary->results[i].status]++;
                         n++;
                 }
                 if (n)
-                        print_row(summary, check_groups[g].name, counts, out, colour);
+                        print_row(summary, catalogue->groups[g].name, counts, out, colour);
         }
         print_row(summary, "all", summary->counts, out, colour);
 }
@@ -94,16 +101,17 @@ static void print_details(const struct summary *summary, const struct result *re
         CLEANUP(cleanup_free) char *id = shell_quote(words);
         CLEANUP(cleanup_free) char *command = shell_quote(summary->subject->command);
 
-        fprintf(out, "    requires   %s\n", result->check->requires);
+        fprintf(out, "    %s   %s\n", is_of_client(summary) ? "scenario" : "requires", result->check->requires);
         fprintf(out, "    came       %s\n", result->message);
         if (result->job && result->job->transcript) {
                 fputs("    transcript\n", out);
                 transcript_print(result->job->transcript, "      ", out);
         }
         if (result->job && result->job->stderr_text)
-                print_text("stderr of the server", result->job->stderr_text, out);
+                print_text(is_of_client(summary) ? "output of the client" : "stderr of the server",
+                           result->job->stderr_text, out);
         if (result->job && result->job->log)
-                print_text("output of the check", result->job->log, out);
+                print_text("output of the harness", result->job->log, out);
         fprintf(out, "    reference  docs/protocol.md#%s\n", result->check->reference);
         fprintf(out, "    again      %s --filter %s -- %s\n", summary->rerun, id ? id : "",
                 command ? command : "");
@@ -117,6 +125,8 @@ static void print_result(const struct summary *summary, const struct result *res
         switch (result->status) {
         case STATUS_KNOWN:
                 fprintf(out, "    %s\n", result->entry->defect);
+                if (result->entry->transcript)
+                        fprintf(out, "    transcript %s\n", result->entry->transcript);
                 break;
         case STATUS_FIXED:
                 fprintf(out, "    no longer so: %s\n    Remove the entry of this release from %s.\n",
@@ -157,7 +167,8 @@ static void print_skips(const struct summary *summary, FILE *out)
                         before += j < i;
                 }
                 if (before == 0)
-                        fprintf(out, "  skip: %s (%zu check%s)\n", results[i].message, n, n == 1 ? "" : "s");
+                        fprintf(out, "  skip: %s (%zu %s%s)\n", results[i].message, n, summary->catalogue->noun,
+                                n == 1 ? "" : "s");
         }
 }
 
@@ -168,9 +179,10 @@ static void print_values(const struct summary *summary, FILE *out)
         for (size_t i = 0; i < summary->n_results; i++) {
                 if (!summary->results[i].value || summary->results[i].check->level != LEVEL_INFO)
                         continue;
-                fprintf(out, "%s  %s: %s\n",
-                        first ? "\nWhat this server does where nothing says what is right:\n" : "",
-                        summary->results[i].check->id, summary->results[i].value);
+                if (first)
+                        fprintf(out, "\nWhat this %s does where nothing says what is right:\n",
+                                summary->catalogue->subject);
+                fprintf(out, "  %s: %s\n", summary->results[i].check->id, summary->results[i].value);
                 first = false;
         }
 }
@@ -193,8 +205,8 @@ static void print_verdict(const struct summary *summary, FILE *out, bool colour)
 {
         const char *separator = "";
 
-        fprintf(out, "\n%zu check%s in %.1f s: ", summary->n_results, summary->n_results == 1 ? "" : "s",
-                summary->seconds);
+        fprintf(out, "\n%zu %s%s in %.1f s: ", summary->n_results, summary->catalogue->noun,
+                summary->n_results == 1 ? "" : "s", summary->seconds);
         for (enum status s = 0; s < STATUSES; s++) {
                 char text[64];
 
@@ -225,9 +237,10 @@ static void print_next(const struct summary *summary, FILE *out)
         for (size_t i = 0; summary->files && summary->files[i]; i++)
                 fprintf(out, "Report: %s\n", summary->files[i]);
         if (check)
-                fprintf(out, "What a check wants: cip-conformance explain %s\n", check->id);
+                fprintf(out, "What a %s wants: cip-conformance explain %s\n", summary->catalogue->noun,
+                        check->id);
         else
-                fputs("What was checked: cip-conformance list\n", out);
+                fprintf(out, "What was checked: %s\n", summary->catalogue->list);
         if (!summary->files || !summary->files[0])
                 fputs("For programs: --report json:FILE, also junit and tap\n", out);
 }
@@ -237,9 +250,12 @@ void report_human(const struct summary *summary, FILE *out, bool colour)
         CLEANUP(cleanup_free) char *command = shell_quote(summary->subject->command);
         char version[VERSION_TEXT_SIZE];
 
-        fprintf(out, "%s%s%s%s, protocol %s\n\n", command ? command : "", *summary->release ? " (skopeo " : "",
-                summary->release, *summary->release ? ")" : "",
-                version_format(summary->subject->version, version));
+        fprintf(out, "%s%s%s%s%s", command ? command : "", *summary->release ? " (" : "",
+                *summary->release && !is_of_client(summary) ? "skopeo " : "", summary->release,
+                *summary->release ? ")" : "");
+        if (!is_of_client(summary))
+                fprintf(out, ", protocol %s", version_format(summary->subject->version, version));
+        fputs("\n\n", out);
         print_table(summary, out, colour);
         print_skips(summary, out);
         print_values(summary, out);

@@ -50,6 +50,8 @@ static struct json_object *result_object(const struct result *result)
         if (result->entry) {
                 json_object_object_add(object, "defect", text(result->entry->defect));
                 json_object_object_add(object, "reference", text(result->entry->reference));
+                if (result->entry->transcript)
+                        json_object_object_add(object, "transcript", text(result->entry->transcript));
         }
         if (result->changed)
                 json_object_object_add(object, "changed", text(result->changed));
@@ -73,7 +75,12 @@ void report_json(const struct summary *summary, FILE *out, bool colour)
         json_object_object_add(report, "version", text(CIP_VERSION));
         json_object_object_add(report, "command", command);
         json_object_object_add(report, "release", text(summary->release));
-        json_object_object_add(report, "protocol", text(version_format(summary->subject->version, version)));
+        json_object_object_add(report, "suite", text(summary->catalogue->subject));
+        /* A client has none of its own. */
+        json_object_object_add(report, "protocol",
+                               text(summary->catalogue == &server_catalogue
+                                            ? version_format(summary->subject->version, version)
+                                            : ""));
         json_object_object_add(report, "seconds", seconds(summary->seconds));
         json_object_object_add(report, "counts", counts);
         if (summary->repeat > 1) {

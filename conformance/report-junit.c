@@ -109,13 +109,15 @@ static void print_result(const struct result *result, const char *group, FILE *o
         fputs("    </testcase>\n", out);
 }
 
-static void print_counts(const struct result *results, size_t n, const struct check_group *group, FILE *out)
+/* Of the whole run, or of one group. */
+static void print_counts(const struct summary *summary, const struct check_group *group, FILE *out)
 {
+        const struct result *results = summary->results;
         size_t counts[STATUSES] = {0}, all = 0;
         double seconds = 0;
 
-        for (size_t i = 0; i < n; i++) {
-                if (group && selection_group(results[i].check) != group)
+        for (size_t i = 0; i < summary->n_results; i++) {
+                if (group && selection_group(summary->catalogue, results[i].check) != group)
                         continue;
                 counts[results[i].status]++;
                 all++;
@@ -128,23 +130,25 @@ static void print_counts(const struct result *results, size_t n, const struct ch
 
 void report_junit(const struct summary *summary, FILE *out, bool colour)
 {
+        const struct catalogue *catalogue = summary->catalogue;
+
         (void)colour;
         fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"cip-conformance\"", out);
-        print_counts(summary->results, summary->n_results, NULL, out);
+        print_counts(summary, NULL, out);
         fputs(">\n", out);
-        for (size_t g = 0; g < n_check_groups; g++) {
+        for (size_t g = 0; g < catalogue->n_groups; g++) {
                 bool opened = false;
 
                 for (size_t i = 0; i < summary->n_results; i++) {
-                        if (selection_group(summary->results[i].check) != &check_groups[g])
+                        if (selection_group(catalogue, summary->results[i].check) != &catalogue->groups[g])
                                 continue;
                         if (!opened) {
-                                fprintf(out, "  <testsuite name=\"%s\"", check_groups[g].name);
-                                print_counts(summary->results, summary->n_results, &check_groups[g], out);
+                                fprintf(out, "  <testsuite name=\"%s\"", catalogue->groups[g].name);
+                                print_counts(summary, &catalogue->groups[g], out);
                                 fputs(">\n", out);
                         }
                         opened = true;
-                        print_result(&summary->results[i], check_groups[g].name, out);
+                        print_result(&summary->results[i], catalogue->groups[g].name, out);
                 }
                 if (opened)
                         fputs("  </testsuite>\n", out);

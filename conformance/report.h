@@ -12,6 +12,7 @@
 
 #include "base/cip-error.h"
 #include "conformance/baseline.h"
+#include "conformance/catalogue.h"
 #include "conformance/check.h"
 #include "conformance/runner.h"
 
@@ -43,8 +44,9 @@ struct result {
 };
 
 struct summary {
+        const struct catalogue *catalogue;
         const struct subject *subject;
-        const char *release;       /* of skopeo, or "" */
+        const char *release;       /* of skopeo, or of the client; or "" */
         const char *baseline_name; /* or NULL */
         const char *rerun;         /* the command line up to the filter, for "again" */
         struct result *results;    /* in the order of the table */

@@ -48,7 +48,8 @@ struct slot {
 
 struct runner {
         struct run_options options;
-        struct slot *slots;
+        struct slot *slots; /* those for jobs that mostly wait come last */
+        unsigned n_slots;
         struct outcome *outcomes; /* shared; one for each slot */
         const struct job **running;
         int signals;
@@ -62,7 +63,8 @@ void job_clear(struct job *job)
         free(job->transcript);
         free(job->stderr_text);
         free(job->log);
-        *job = (struct job){.check = job->check, .subject = job->subject, .repeat = job->repeat};
+        *job = (struct job){
+                .check = job->check, .subject = job->subject, .repeat = job->repeat, .waits = job->waits};
 }
 
 /* ---- starting one ---- */
@@ -297,7 +299,7 @@ static void report_progress(struct runner *runner, const struct job *jobs, size_
 
         if (!runner->options.progress)
                 return;
-        for (unsigned i = 0; i < runner->options.jobs; i++)
+        for (unsigned i = 0; i < runner->n_slots; i++)
                 if (runner->slots[i].job)
                         runner->running[n_running++] = runner->slots[i].job;
         runner->options.progress(runner->options.progress_data, jobs, n, runner->running, n_running);
@@ -323,7 +325,7 @@ static int wait_for_news(struct runner *runner)
 {
         struct deadline next = runner->options.progress ? deadline_in_ms(500) : DEADLINE_NEVER;
 
-        for (unsigned i = 0; i < runner->options.jobs; i++)
+        for (unsigned i = 0; i < runner->n_slots; i++)
                 if (runner->slots[i].job)
                         next = deadline_min(next, runner->slots[i].deadline);
         return wait_for_signal(runner, next);
@@ -332,10 +334,10 @@ static int wait_for_news(struct runner *runner)
 /* Ends every process, with what it started, and waits for them. */
 static void end_all(struct runner *runner)
 {
-        for (unsigned i = 0; i < runner->options.jobs; i++)
+        for (unsigned i = 0; i < runner->n_slots; i++)
                 if (runner->slots[i].job)
                         kill_slot(runner, &runner->slots[i]);
-        for (unsigned i = 0; i < runner->options.jobs; i++) {
+        for (unsigned i = 0; i < runner->n_slots; i++) {
                 struct slot *slot = &runner->slots[i];
 
                 if (!slot->job)
@@ -350,9 +352,9 @@ static void end_all(struct runner *runner)
         }
 }
 
-static int take_ended(struct runner *runner, size_t *n_running)
+static int take_ended(struct runner *runner)
 {
-        for (unsigned i = 0; i < runner->options.jobs; i++) {
+        for (unsigned i = 0; i < runner->n_slots; i++) {
                 struct slot *slot = &runner->slots[i];
 
                 if (!slot->job)
@@ -362,7 +364,6 @@ static int take_ended(struct runner *runner, size_t *n_running)
 
                         if (r < 0)
                                 return r;
-                        (*n_running)--;
                 } else if (deadline_passed(slot->deadline)) {
                         kill_slot(runner, slot);
                 }
@@ -370,31 +371,65 @@ static int take_ended(struct runner *runner, size_t *n_running)
         return 0;
 }
 
+/* The first job from *@next on of the one kind or the other; @n: there is none. */
+static size_t find_job(const struct job *jobs, size_t n, bool waits, size_t next)
+{
+        while (next < n && jobs[next].waits != waits)
+                next++;
+        return next;
+}
+
+/* Starts jobs of one kind in the slots from @first to before @end that are free. */
+static int start_jobs(struct runner *runner, struct job *jobs, size_t n, size_t *next, bool waits,
+                      struct cip_error *error)
+{
+        unsigned first = waits ? runner->options.jobs : 0;
+        unsigned end = waits ? runner->n_slots : runner->options.jobs;
+
+        for (unsigned i = first; i < end; i++) {
+                int r;
+
+                *next = find_job(jobs, n, waits, *next);
+                if (*next == n)
+                        return 0;
+                if (runner->slots[i].job)
+                        continue;
+                r = start_job(runner, &runner->slots[i], &jobs[(*next)++], error);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static bool is_idle(const struct runner *runner)
+{
+        for (unsigned i = 0; i < runner->n_slots; i++)
+                if (runner->slots[i].job)
+                        return false;
+        return true;
+}
+
 static int run_loop(struct runner *runner, struct job *jobs, size_t n, struct cip_error *error)
 {
-        size_t next = 0, n_running = 0;
-        int r;
+        size_t next = 0, next_waiting = 0;
 
-        while (next < n || n_running) {
-                for (unsigned i = 0; i < runner->options.jobs && next < n; i++) {
-                        if (runner->slots[i].job)
-                                continue;
-                        r = start_job(runner, &runner->slots[i], &jobs[next], error);
-                        if (r < 0)
-                                return r;
-                        next++;
-                        n_running++;
-                }
+        for (;;) {
+                int r = start_jobs(runner, jobs, n, &next_waiting, true, error);
+
+                if (r == 0)
+                        r = start_jobs(runner, jobs, n, &next, false, error);
+                if (r < 0)
+                        return r;
                 report_progress(runner, jobs, n);
+                if (is_idle(runner))
+                        return 0;
                 r = wait_for_news(runner);
                 if (r != 0)
                         return r;
-                r = take_ended(runner, &n_running);
+                r = take_ended(runner);
                 if (r < 0)
                         return error_set_errno(error, CIP_ERROR_LOCAL, r, "cannot keep a check's result");
         }
-        report_progress(runner, jobs, n);
-        return 0;
 }
 
 int runner_run(struct runner *runner, struct job *jobs, size_t n, struct cip_error *error)
@@ -408,15 +443,17 @@ int runner_run(struct runner *runner, struct job *jobs, size_t n, struct cip_err
 int runner_new(const struct run_options *options, struct runner **ret, struct cip_error *error)
 {
         CLEANUP(cleanup_runner_free) struct runner *runner = calloc(1, sizeof(*runner));
-        size_t size = options->jobs * sizeof(struct outcome);
+        unsigned n_slots = options->jobs + options->waiting;
+        size_t size = n_slots * sizeof(struct outcome);
         sigset_t set;
 
         if (!runner)
                 return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot run checks");
         runner->options = *options;
+        runner->n_slots = n_slots;
         runner->signals = -1;
-        runner->slots = calloc(options->jobs, sizeof(*runner->slots));
-        runner->running = calloc(options->jobs, sizeof(void *));
+        runner->slots = calloc(n_slots, sizeof(*runner->slots));
+        runner->running = calloc(n_slots, sizeof(void *));
         runner->outcomes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (runner->outcomes == MAP_FAILED)
                 runner->outcomes = NULL;
@@ -445,7 +482,7 @@ void runner_free(struct runner *runner)
         free(runner->slots);
         free(runner->running);
         if (runner->outcomes)
-                munmap(runner->outcomes, runner->options.jobs * sizeof(struct outcome));
+                munmap(runner->outcomes, runner->n_slots * sizeof(struct outcome));
         fd_close(runner->signals);
         free(runner);
 }

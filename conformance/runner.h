@@ -15,11 +15,12 @@
 #include "conformance/outcome.h"
 #include "conformance/subject.h"
 
-/* One run of one check. The caller fills in the first three, the runner the rest. */
+/* One run of one check. The caller fills in the first four, the runner the rest. */
 struct job {
         const struct check *check;
         const struct subject *subject;
         unsigned repeat; /* from 0; for the names of kept files */
+        bool waits;      /* mostly waits: runs in a slot for such jobs */
 
         bool done;
         enum outcome_kind kind;
@@ -34,7 +35,8 @@ struct job {
 void job_clear(struct job *job);
 
 struct run_options {
-        unsigned jobs;      /* processes at once */
+        unsigned jobs;      /* processes at once .. */
+        unsigned waiting;   /* .. and beside them so many of those that mostly wait */
         double timeout;     /* of one check, seconds */
         const char *keep;   /* folder for transcripts and logs; NULL: none are kept */
         const char *folder; /* a temporary one for the checks' folders */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Walking over the table of checks, and filters.
+ * Walking over the tables of a catalogue, and filters.
  */
 #include "conformance/selection.h"
 
@@ -12,52 +12,52 @@
 
 #include "base/error.h"
 
-static size_t count_all(void)
+static size_t count_all(const struct catalogue *catalogue)
 {
         size_t n = 0;
 
-        for (size_t i = 0; i < n_check_groups; i++)
-                n += *check_groups[i].n_checks;
+        for (size_t i = 0; i < catalogue->n_groups; i++)
+                n += *catalogue->groups[i].n_checks;
         return n;
 }
 
-int selection_all(const struct check **ret[], size_t *ret_n)
+int selection_all(const struct catalogue *catalogue, const struct check **ret[], size_t *ret_n)
 {
-        const struct check **all = calloc(count_all() + 1, sizeof(void *));
+        const struct check **all = calloc(count_all(catalogue) + 1, sizeof(void *));
         size_t n = 0;
 
         if (!all)
                 return -ENOMEM;
-        for (size_t i = 0; i < n_check_groups; i++)
-                for (size_t j = 0; j < *check_groups[i].n_checks; j++)
-                        all[n++] = &check_groups[i].checks[j];
+        for (size_t i = 0; i < catalogue->n_groups; i++)
+                for (size_t j = 0; j < *catalogue->groups[i].n_checks; j++)
+                        all[n++] = &catalogue->groups[i].checks[j];
         *ret = all;
         *ret_n = n;
         return 0;
 }
 
-const struct check *selection_find(const char *id)
+const struct check *selection_find(const struct catalogue *catalogue, const char *id)
 {
-        for (size_t i = 0; i < n_check_groups; i++)
-                for (size_t j = 0; j < *check_groups[i].n_checks; j++)
-                        if (strcmp(check_groups[i].checks[j].id, id) == 0)
-                                return &check_groups[i].checks[j];
+        for (size_t i = 0; i < catalogue->n_groups; i++)
+                for (size_t j = 0; j < *catalogue->groups[i].n_checks; j++)
+                        if (strcmp(catalogue->groups[i].checks[j].id, id) == 0)
+                                return &catalogue->groups[i].checks[j];
         return NULL;
 }
 
-void selection_offer(struct nearest *nearest)
+void selection_offer(const struct catalogue *catalogue, struct nearest *nearest)
 {
-        for (size_t i = 0; i < n_check_groups; i++)
-                for (size_t j = 0; j < *check_groups[i].n_checks; j++)
-                        text_nearest(nearest, check_groups[i].checks[j].id);
+        for (size_t i = 0; i < catalogue->n_groups; i++)
+                for (size_t j = 0; j < *catalogue->groups[i].n_checks; j++)
+                        text_nearest(nearest, catalogue->groups[i].checks[j].id);
 }
 
-const struct check_group *selection_group(const struct check *check)
+const struct check_group *selection_group(const struct catalogue *catalogue, const struct check *check)
 {
-        for (size_t i = 0; i < n_check_groups; i++)
-                if (check >= check_groups[i].checks &&
-                    check < check_groups[i].checks + *check_groups[i].n_checks)
-                        return &check_groups[i];
+        for (size_t i = 0; i < catalogue->n_groups; i++)
+                if (check >= catalogue->groups[i].checks &&
+                    check < catalogue->groups[i].checks + *catalogue->groups[i].n_checks)
+                        return &catalogue->groups[i];
         return NULL;
 }
 
@@ -70,7 +70,8 @@ static bool fits(const char *filter, const struct check *check)
         return strncmp(filter, check->id, len) == 0 && check->id[len] == '/';
 }
 
-static int judge_filter(const char *filter, const struct check *const *all, size_t n, struct cip_error *error)
+static int judge_filter(const struct catalogue *catalogue, const char *filter, const struct check *const *all,
+                        size_t n, struct cip_error *error)
 {
         struct nearest nearest = {.name = filter};
         char hint[128];
@@ -78,25 +79,24 @@ static int judge_filter(const char *filter, const struct check *const *all, size
         for (size_t i = 0; i < n; i++)
                 if (fits(filter, all[i]))
                         return 0;
-        selection_offer(&nearest);
-        for (size_t i = 0; i < n_check_groups; i++)
-                text_nearest(&nearest, check_groups[i].name);
-        return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
-                         "no check fits the filter '%s'%s; `cip-conformance list` shows them all", filter,
-                         nearest_hint(&nearest, hint, sizeof(hint)));
+        selection_offer(catalogue, &nearest);
+        for (size_t i = 0; i < catalogue->n_groups; i++)
+                text_nearest(&nearest, catalogue->groups[i].name);
+        return error_set(error, CIP_ERROR_LOCAL, -EINVAL, "no %s fits the filter '%s'%s; `%s` shows them all",
+                         catalogue->noun, filter, nearest_hint(&nearest, hint, sizeof(hint)), catalogue->list);
 }
 
-int selection_filter(const char *const *filters, size_t n_filters, const struct check **ret[], size_t *ret_n,
-                     struct cip_error *error)
+int selection_filter(const struct catalogue *catalogue, const char *const *filters, size_t n_filters,
+                     const struct check **ret[], size_t *ret_n, struct cip_error *error)
 {
         const struct check **all;
         size_t n, kept = 0;
-        int r = selection_all(&all, &n);
+        int r = selection_all(catalogue, &all, &n);
 
         if (r < 0)
-                return error_set_errno(error, CIP_ERROR_LOCAL, r, "cannot choose checks");
+                return error_set_errno(error, CIP_ERROR_LOCAL, r, "cannot choose %ss", catalogue->noun);
         for (size_t i = 0; i < n_filters; i++) {
-                r = judge_filter(filters[i], all, n, error);
+                r = judge_filter(catalogue, filters[i], all, n, error);
                 if (r < 0) {
                         free(all);
                         return r;

@@ -17,7 +17,7 @@ static const struct check *some_check(size_t n)
         const struct check *check;
         size_t n_all;
 
-        ck_assert_ok(selection_all(&all, &n_all));
+        ck_assert_ok(selection_all(&server_catalogue, &all, &n_all));
         ck_assert_uint_gt(n_all, n);
         check = all[n];
         free(all);
@@ -34,7 +34,8 @@ static struct baseline *parse(const char *releases, const char *more)
                  "{\"baseline\": 1, \"entries\": [{\"check\": \"%s\", \"releases\": %s, \"defect\": \"d\", "
                  "\"reference\": \"r\"%s}]}",
                  some_check(0)->id, releases, more);
-        ck_assert_msg(baseline_parse("test", text, strlen(text), &baseline, &error) == 0, "%s", error.message);
+        ck_assert_msg(baseline_parse(&server_catalogue, "test", text, strlen(text), &baseline, &error) == 0,
+                      "%s", error.message);
         return baseline;
 }
 
@@ -83,6 +84,32 @@ START_TEST(an_entry_with_a_mention_wants_it_in_the_message)
 }
 END_TEST
 
+START_TEST(a_clients_baseline_has_scenarios_in_place_of_checks)
+{
+        static const struct check checks[] = {{.id = "time/stall"}};
+        static const size_t n_checks = 1;
+        static const struct check_group groups[] = {{"time", "Silence.", checks, &n_checks}};
+        const struct catalogue catalogue = {.noun = "scenario", .groups = groups, .n_groups = 1};
+        static const char text[] = "{\"baseline\": 1, \"entries\": [{\"scenario\": \"time/stall\", "
+                                   "\"releases\": [\"0.8.0..0.9.1\"], \"defect\": \"d\", \"reference\": \"r\", "
+                                   "\"transcript\": \"t.jsonl\", \"sometimes\": true}]}";
+        struct baseline *baseline = NULL;
+        struct cip_error error = {0};
+
+        ck_assert_errno(baseline_parse(&server_catalogue, "test", text, strlen(text), &baseline, &error),
+                        -EBADMSG);
+        ck_assert_ptr_nonnull(strstr(error.message, "unknown key \"scenario\""));
+        ck_assert_msg(baseline_parse(&catalogue, "test", text, strlen(text), &baseline, &error) == 0, "%s",
+                      error.message);
+        ck_assert_ptr_eq(baseline->entries[0].check, &checks[0]);
+        ck_assert_str_eq(baseline->entries[0].transcript, "t.jsonl");
+        ck_assert(baseline->entries[0].sometimes);
+        ck_assert_ptr_nonnull(baseline_find(baseline, &checks[0], VERSION(0, 9, 0), "0.9.0", NULL));
+        ck_assert_ptr_null(baseline_find(baseline, &checks[0], VERSION(0, 10, 0), "0.10.0", NULL));
+        baseline_free(baseline);
+}
+END_TEST
+
 START_TEST(no_baseline_knows_nothing)
 {
         ck_assert(!finds(NULL, 0, "1.18.0", NULL));
@@ -118,7 +145,8 @@ START_TEST(what_is_refused_leaves_nothing_behind)
                 struct baseline *baseline = NULL;
                 struct cip_error error = {0};
 
-                ck_assert_errno(baseline_parse("bad.json", bad[i], strlen(bad[i]), &baseline, &error),
+                ck_assert_errno(baseline_parse(&server_catalogue, "bad.json", bad[i], strlen(bad[i]), &baseline,
+                                               &error),
                                 -EBADMSG);
                 ck_assert_ptr_null(baseline);
                 ck_assert_ptr_nonnull(strstr(error.message, "bad.json"));
@@ -134,6 +162,7 @@ int main(void)
         tcase_add_test(cases, an_entry_is_for_its_check_and_release_alone);
         tcase_add_test(cases, an_entry_can_be_for_versions_of_the_protocol);
         tcase_add_test(cases, an_entry_with_a_mention_wants_it_in_the_message);
+        tcase_add_test(cases, a_clients_baseline_has_scenarios_in_place_of_checks);
         tcase_add_test(cases, no_baseline_knows_nothing);
         tcase_add_test(cases, the_built_in_one_is_valid);
         tcase_add_test(cases, what_is_refused_leaves_nothing_behind);

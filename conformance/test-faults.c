@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The suite's proof that each check is worth its place: with the fault that a check names, the fake makes that
- * check fail, and no check of another rule. First the faithful fake, at every version that the checks need, is
+ * The suite's proof that each check is worth its place: with the scenario that breaks a check's rule, the fake
+ * makes that check fail, and no check of another rule. First the faithful fake, at every version that the checks need, is
  * run through all of them and must give pass or skip alone. Every pair of a fault and a check is a job of the
  * one runner, so a fault that hangs holds nothing up.
  */
+#include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,8 @@ static const struct version versions[] = {
 static const struct {
         const char *fault, *check, *reason;
 } exceptions[] = {
+        {"images/unknown-transport-is-refused", "arguments/reference-transport",
+         "an unknown transport is one refusal, seen as an argument and as an image"},
         {NULL, NULL, NULL},
 };
 
@@ -36,13 +39,14 @@ struct settings {
         unsigned long jobs;
         double timeout;
         const char *filter;
-        bool all, help;
+        const char *broken; /* the folder of scenarios, one for each check: the id with '-' for '/' */
+        bool all;
 };
 
-/* The fake with one fault, or faithful, at one version. */
+/* The fake with the scenario that breaks one check's rule, or faithful, at one version. */
 struct variant {
         struct subject subject;
-        const char *fault; /* NULL: faithful */
+        const char *fault; /* that check's id; NULL: faithful */
         const char *command[4];
         const char *environment[2];
         char emulate[VERSION_TEXT_SIZE];
@@ -99,18 +103,40 @@ static struct version newest_version(const struct check *check)
         return VERSION_NEWEST;
 }
 
-static struct variant *new_variant(const char *fake, const char *fault, struct version version)
+/* "CIP_FAKEPROXY_SCENARIO=FOLDER/GROUP-NAME.json", and the file must be there. */
+static char *scenario_setting(const char *folder, const char *id)
+{
+        char *setting;
+        size_t prefix;
+
+        if (asprintf(&setting, "CIP_FAKEPROXY_SCENARIO=%s/%s.json", folder, id) < 0)
+                abort();
+        prefix = strlen(setting) - strlen(id) - strlen(".json");
+        for (char *p = setting + prefix; *p; p++)
+                if (*p == '/')
+                        *p = '-';
+        if (access(strchr(setting, '=') + 1, R_OK) < 0) {
+                fprintf(stderr, "test-faults: the check %s has no scenario that breaks its rule: %s: %s\n", id,
+                        strchr(setting, '=') + 1, strerror(errno));
+                exit(1);
+        }
+        return setting;
+}
+
+static struct variant *new_variant(const char *fake, const struct settings *settings, const char *fault,
+                                   struct version version)
 {
         struct variant *variant = calloc(1, sizeof(*variant));
 
-        if (!variant || asprintf(&variant->setting, "CIP_FAKEPROXY_FAULT=%s", fault ? fault : "") < 0)
+        if (!variant)
                 abort();
+        variant->setting = fault ? scenario_setting(settings->broken, fault) : NULL;
         version_format(version, variant->emulate);
         variant->fault = fault;
         variant->command[0] = fake;
         variant->command[1] = "--emulate";
         variant->command[2] = variant->emulate;
-        variant->environment[0] = fault ? variant->setting : NULL;
+        variant->environment[0] = variant->setting;
         /* Without a version: a fault may announce another one than it emulates. */
         variant->subject = (struct subject){
                 .command = variant->command,
@@ -124,9 +150,10 @@ static bool meets(const struct check *own, const struct check *other, const stru
 {
         unsigned hash = 5381;
 
-        if (settings->all || selection_group(own) == selection_group(other))
+        if (settings->all ||
+            selection_group(&server_catalogue, own) == selection_group(&server_catalogue, other))
                 return true;
-        for (const char *p = own->fault; *p; p++)
+        for (const char *p = own->id; *p; p++)
                 hash = hash * 33 + (unsigned char)*p;
         for (const char *p = other->id; *p; p++)
                 hash = hash * 33 + (unsigned char)*p;
@@ -147,7 +174,7 @@ static void add_faithful(const char *fake, const struct check *const *checks, si
                          struct job **jobs, size_t *n)
 {
         for (size_t v = 0; v < ARRAY_SIZE(versions); v++) {
-                const struct variant *variant = new_variant(fake, NULL, versions[v]);
+                const struct variant *variant = new_variant(fake, NULL, NULL, versions[v]);
 
                 for (size_t i = 0; i < n_checks; i++)
                         if (has_version(checks[i], versions[v]))
@@ -166,8 +193,8 @@ static void add_faults(const char *fake, const struct check *const *checks, size
                         continue;
                 /* What a check records is compared with what it records of the faithful fake. */
                 if (checks[i]->level == LEVEL_INFO)
-                        add_job(jobs, n, checks[i], new_variant(fake, NULL, version));
-                variant = new_variant(fake, checks[i]->fault, version);
+                        add_job(jobs, n, checks[i], new_variant(fake, settings, NULL, version));
+                variant = new_variant(fake, settings, checks[i]->id, version);
                 for (size_t j = 0; j < n_checks; j++)
                         if (j == i ||
                             (has_version(checks[j], version) && meets(checks[i], checks[j], settings)))
@@ -232,7 +259,7 @@ static const char *judge(const struct job *job, const struct job *jobs, size_t n
                 return "the harness could not tell";
         if (!fault)
                 return job->kind == OUTCOME_FAIL ? "the faithful fake falls short" : NULL;
-        if (strcmp(fault, job->check->fault) == 0)
+        if (strcmp(fault, job->check->id) == 0)
                 return is_noticed(job, jobs, n) ? NULL : "its own fault goes unnoticed";
         return job->kind == OUTCOME_FAIL && !is_excused(job) ? "another rule's fault shows" : NULL;
 }
@@ -264,7 +291,7 @@ static size_t print_idle_exceptions(const struct job *jobs, size_t n)
 
                 for (size_t i = 0; i < n && !needed; i++)
                         needed = variant_of(&jobs[i])->fault && jobs[i].kind == OUTCOME_FAIL &&
-                                 strcmp(variant_of(&jobs[i])->fault, jobs[i].check->fault) != 0 &&
+                                 strcmp(variant_of(&jobs[i])->fault, jobs[i].check->id) != 0 &&
                                  fnmatch(exceptions[e].fault, variant_of(&jobs[i])->fault, 0) == 0 &&
                                  fnmatch(exceptions[e].check, jobs[i].check->id, 0) == 0;
                 if (needed)
@@ -287,7 +314,8 @@ static int run(const char *fake, const struct settings *settings)
         size_t n_checks, n = 0, surprises;
         int r;
 
-        if (selection_all(&checks, &n_checks) < 0 || place_new("cip-test-faults", &folder, &error) < 0 ||
+        if (selection_all(&server_catalogue, &checks, &n_checks) < 0 ||
+            place_new("cip-test-faults", &folder, &error) < 0 ||
             runner_new(&(struct run_options){.jobs = (unsigned)settings->jobs,
                                              .timeout = settings->timeout,
                                              .folder = folder},
@@ -319,10 +347,13 @@ int main(int argc, char **argv)
         int r = options_parse(rows, ARRAY_SIZE(rows), (const char *const *)argv + (argc > 0), &settings,
                               &dashes, &error);
 
-        if (r < 0 || !argv[1 + r]) {
-                fprintf(stderr, "test-faults: %s\n", r < 0 ? error.message : "which fake?");
+        if (r < 0 || !argv[1 + r] || !argv[2 + r]) {
+                fprintf(stderr, "test-faults: %s\n",
+                        r < 0 ? error.message
+                              : "name the fake and the folder of the scenarios that break rules");
                 options_print(rows, ARRAY_SIZE(rows), stderr);
                 return 2;
         }
+        settings.broken = argv[2 + r];
         return run(argv[1 + r], &settings);
 }

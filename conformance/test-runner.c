@@ -8,11 +8,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
 #include "base/testing.h"
 #include "base/tmpdir.h"
+#include "conformance/context.h"
 
 static void pass(struct check_context *c)
 {
@@ -98,6 +100,41 @@ static void run(void (*const *functions)(struct check_context *), size_t n, doub
         /* All that is left is the folder itself. */
         ck_assert_int_eq(rmdir(folder), 0);
 }
+
+/* How many checks have begun, in memory that they share. */
+static int *n_begun;
+
+/* Waits until four run at once. */
+static void meet(struct check_context *c)
+{
+        __atomic_add_fetch(n_begun, 1, __ATOMIC_SEQ_CST);
+        while (__atomic_load_n(n_begun, __ATOMIC_SEQ_CST) < 4)
+                context_wait(c, -1, 0, deadline_in_ms(10));
+}
+
+START_TEST(checks_that_wait_run_beside_the_others)
+{
+        CLEANUP(cleanup_tmpdir_remove) char *folder = NULL;
+        CLEANUP(cleanup_runner_free) struct runner *runner = NULL;
+        struct check check = {.id = "test/check", .run = meet, .own_start = true};
+        struct cip_error error = {0};
+        struct job jobs[4];
+
+        n_begun = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        ck_assert_ptr_ne(n_begun, MAP_FAILED);
+        ck_assert_ok(tmpdir_new("test-runner", &folder, &error));
+        for (size_t i = 0; i < 4; i++)
+                jobs[i] = (struct job){.check = &check, .subject = &subject, .waits = i != 1};
+        ck_assert_ok(runner_new(&(struct run_options){.jobs = 1, .waiting = 3, .timeout = 60, .folder = folder},
+                                &runner, &error));
+        ck_assert_ok(runner_run(runner, jobs, 4, &error));
+        for (size_t i = 0; i < 4; i++) {
+                ck_assert_int_eq(jobs[i].kind, OUTCOME_PASS);
+                job_clear(&jobs[i]);
+        }
+        munmap(n_begun, sizeof(int));
+}
+END_TEST
 
 START_TEST(each_verdict_comes_through)
 {
@@ -189,6 +226,7 @@ int main(void)
 
         tcase_set_timeout(cases, 120);
         tcase_add_test(cases, each_verdict_comes_through);
+        tcase_add_test(cases, checks_that_wait_run_beside_the_others);
         tcase_add_test(cases, a_crash_is_the_checks_error_and_stops_nobody);
         tcase_add_test(cases, a_check_that_never_ends_is_ended);
         tcase_add_test(cases, what_a_check_leaves_running_goes_with_it);

@@ -42,13 +42,13 @@ START_TEST(the_machines_settings_do_not_get_in)
         setenv("http_proxy", "http://proxy", 1);
         setenv("HTTPS_PROXY", "http://proxy", 1);
         setenv("DOCKER_CONFIG", "/secret", 1);
-        setenv("CIP_FAKEPROXY_FAULT", "some", 1);
+        setenv("CIP_FAKEPROXY_SCENARIO", "some", 1);
         setenv("REGISTRY_AUTH_FILE", "/secret", 1);
         world = make(&folder, NULL);
         ck_assert_ptr_null(value_of(world, "http_proxy"));
         ck_assert_ptr_null(value_of(world, "HTTPS_PROXY"));
         ck_assert_ptr_null(value_of(world, "DOCKER_CONFIG"));
-        ck_assert_str_eq(value_of(world, "CIP_FAKEPROXY_FAULT"), "some");
+        ck_assert_str_eq(value_of(world, "CIP_FAKEPROXY_SCENARIO"), "some");
         ck_assert_str_eq(value_of(world, "PATH"), getenv("PATH"));
         ck_assert_ptr_nonnull(strstr(value_of(world, "REGISTRY_AUTH_FILE"), folder));
 }
@@ -78,9 +78,9 @@ START_TEST(what_is_added_comes_first)
         CLEANUP(cleanup_tmpdir_remove) char *folder = NULL;
         CLEANUP(cleanup_world_free) struct world *world = NULL;
 
-        setenv("CIP_FAKEPROXY_FAULT", "outer", 1);
-        world = make(&folder, (const char *const[]){"CIP_FAKEPROXY_FAULT=inner", NULL});
-        ck_assert_str_eq(value_of(world, "CIP_FAKEPROXY_FAULT"), "inner");
+        setenv("CIP_FAKEPROXY_SCENARIO", "outer", 1);
+        world = make(&folder, (const char *const[]){"CIP_FAKEPROXY_SCENARIO=inner", NULL});
+        ck_assert_str_eq(value_of(world, "CIP_FAKEPROXY_SCENARIO"), "inner");
 }
 END_TEST
 
