@@ -25,23 +25,12 @@ static struct behaviours behaviours_of(const struct options *options)
 {
         struct behaviours b = options->emulation.behaviours;
 
-        if (options->fault)
-                behaviours_add(&b, &options->fault->with);
         if (options->scenario)
                 behaviours_add(&b, &options->scenario->with);
         return b;
 }
 
 /* ---- lists ---- */
-
-static void list_faults(void)
-{
-        for (size_t i = 0; i < fault_count(); i++) {
-                const struct fault *fault = fault_at(i);
-
-                printf("%-36s %s\n", fault->name, fault_about(fault));
-        }
-}
 
 static void list_quirks(void)
 {
@@ -74,27 +63,6 @@ static int check_files(char *const *files, size_t n)
         }
         printf("%zu of %zu scenario%s good\n", n_good, n, n == 1 ? " is" : "s are");
         return n_good == n ? 0 : 2;
-}
-
-/* The name of a fault as that of a file: with a dash for the slash. */
-static int print_fault(const char *name)
-{
-        const struct fault *fault = fault_find(name);
-        char file[100];
-        size_t len = 0;
-
-        if (!fault) {
-                fprintf(stderr, "cip-fakeproxy: there is no fault \"%s\"\n", name);
-                return 2;
-        }
-        for (; name[len] && len < sizeof(file) - 1; len++)
-                file[len] = name[len] == '/' ? '-' : name[len];
-        file[len] = '\0';
-        if (scenario_write(file, fault_about(fault), name, &fault->with, fault->rules, fault->n_rules,
-                           stdout) == 0)
-                return 0;
-        fprintf(stderr, "cip-fakeproxy: no scenario can say what %s does\n", name);
-        return 2;
 }
 
 static void print_version(const struct options *options)
@@ -222,9 +190,6 @@ static int act(const struct options *options)
         case ACTION_VERSION:
                 print_version(options);
                 break;
-        case ACTION_FAULTS:
-                list_faults();
-                break;
         case ACTION_QUIRKS:
                 list_quirks();
                 break;
@@ -236,9 +201,6 @@ static int act(const struct options *options)
                 break;
         case ACTION_FORMAT:
                 scenario_print_format(stdout);
-                break;
-        case ACTION_FAULT_AS_SCENARIO:
-                status = print_fault(options->words[0]);
                 break;
         case ACTION_SERVE:
         default:

@@ -22,7 +22,6 @@ enum flag_kind {
         FLAG_INT,
         FLAG_DURATION, /* judged, not kept */
         FLAG_EMULATE,
-        FLAG_FAULT,
         FLAG_OWN, /* read beforehand */
 };
 
@@ -83,7 +82,6 @@ static const struct flag flags[] = {
         {"username", 0, PLACE_PROXY, FLAG_STRING, TO(username)},
 
         {"emulate", 0, PLACE_OWN, FLAG_EMULATE, NOWHERE},
-        {"fault", 0, PLACE_OWN, FLAG_FAULT, NOWHERE},
         {"record", 0, PLACE_OWN, FLAG_OWN, NOWHERE}, /* this, the next and upstream are read in upstream.c */
         {"record-data", 0, PLACE_OWN, FLAG_BOOL, NOWHERE},
         {"replay", 0, PLACE_OWN, FLAG_STRING, TO(replay)},
@@ -105,38 +103,6 @@ struct parser {
 };
 
 /* ---- the fake's own settings ---- */
-
-/* Characters at the start that both names have. */
-static size_t common_start(const char *a, const char *b)
-{
-        size_t n = 0;
-
-        while (a[n] && a[n] == b[n])
-                n++;
-        return n;
-}
-
-static int find_fault(const char *name, const struct fault **ret, struct cip_error *error)
-{
-        const char *nearest = fault_at(0)->name;
-
-        *ret = fault_find(name);
-        if (*ret)
-                return 0;
-        for (size_t i = 0; i < fault_count(); i++) {
-                const char *slash = strchr(fault_at(i)->name, '/');
-
-                if (slash && !strcmp(slash + 1, name)) {
-                        nearest = fault_at(i)->name;
-                        break;
-                }
-                if (common_start(name, fault_at(i)->name) > common_start(name, nearest))
-                        nearest = fault_at(i)->name;
-        }
-        return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
-                         "there is no fault \"%s\": did you mean %s? `cip-fakeproxy faults` lists them", name,
-                         nearest);
-}
 
 /* The value of an own flag, wherever it stands; NULL: it is not there. */
 static const char *own_value(int argc, char *const argv[], const char *name)
@@ -208,7 +174,6 @@ static int read_seed(const char *text, struct options *options, struct cip_error
 static int read_own(int argc, char *const argv[], struct options *options, struct cip_error *error)
 {
         const char *emulate = own_setting(argc, argv, "emulate", "CIP_FAKEPROXY_EMULATE");
-        const char *fault = own_setting(argc, argv, "fault", "CIP_FAKEPROXY_FAULT");
         const char *seed = own_setting(argc, argv, "seed", "CIP_FAKEPROXY_SEED");
         int r = 0;
 
@@ -216,9 +181,6 @@ static int read_own(int argc, char *const argv[], struct options *options, struc
         read_replay(options);
         options->verdict = own_setting(argc, argv, "verdict", "CIP_FAKEPROXY_VERDICT");
         options->scenario_file = own_setting(argc, argv, "scenario", "CIP_FAKEPROXY_SCENARIO");
-        if (options->scenario_file && fault)
-                return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
-                                 "a fault and a scenario cannot be had together");
         if (options->scenario_file)
                 r = read_scenario(options, error);
         if (r == 0 && seed)
@@ -228,17 +190,13 @@ static int read_own(int argc, char *const argv[], struct options *options, struc
         if (!emulate && options->scenario)
                 emulate = options->scenario->emulate;
         options->emulation_name = emulate ? emulate : EMULATE_DEFAULT;
-        r = emulation_find(options->emulation_name, &options->emulation, error);
-        if (r == 0 && fault)
-                r = find_fault(fault, &options->fault, error);
-        return r;
+        return emulation_find(options->emulation_name, &options->emulation, error);
 }
 
 /* Whether it is one of the commands that serve nothing, for which settings in the environment say nothing. */
 static bool is_own_command(const char *word)
 {
-        return !strcmp(word, "check") || !strcmp(word, "schema") || !strcmp(word, "format") ||
-               !strcmp(word, "fault-as-scenario");
+        return !strcmp(word, "check") || !strcmp(word, "schema") || !strcmp(word, "format");
 }
 
 static int read_own_command(int argc, char *const argv[], struct options *options, struct cip_error *error)
@@ -251,7 +209,6 @@ static int read_own_command(int argc, char *const argv[], struct options *option
                 {"check", ACTION_CHECK, true},
                 {"schema", ACTION_SCHEMA, false},
                 {"format", ACTION_FORMAT, false},
-                {"fault-as-scenario", ACTION_FAULT_AS_SCENARIO, true},
         };
 
         options->words = argv + 2;
@@ -283,7 +240,7 @@ static int refuse_value(const struct flag *flag, const char *value, const char *
                          flag->letter ? letter : "", flag->name, parser, quoted, why);
 }
 
-/* The integer that --sockfd's text begins with, for a fault. */
+/* The integer that --sockfd's text begins with, for a behaviour. */
 static const char *parse_int(const struct parser *parser, const char *value, int64_t *ret)
 {
         const char *wrong;
@@ -358,7 +315,7 @@ static const struct flag *find(const struct parser *parser, const char *name, si
         return NULL;
 }
 
-/* A fault that takes a flag in one of its two forms only. */
+/* A behaviour that takes a flag in one of its two forms only. */
 static bool form_is_refused(const struct parser *parser, const struct flag *flag, bool equals)
 {
         const char *refused = parser->b.refuses_flag;
@@ -483,8 +440,8 @@ static int read_command(struct parser *parser, const char *word, struct cip_erro
                 options->action = parser->reading->help ? ACTION_PROXY_HELP : ACTION_SERVE;
                 return r;
         }
-        if (options->own_name && (!strcmp(word, "faults") || !strcmp(word, "quirks"))) {
-                options->action = *word == 'f' ? ACTION_FAULTS : ACTION_QUIRKS;
+        if (options->own_name && !strcmp(word, "quirks")) {
+                options->action = ACTION_QUIRKS;
                 return 0;
         }
         options->hint = hint;
@@ -512,8 +469,6 @@ int options_parse(int argc, char *const argv[], struct options *ret, struct cip_
                 return r;
         }
         parser.b = reading.options.emulation.behaviours;
-        if (reading.options.fault)
-                behaviours_add(&parser.b, &reading.options.fault->with);
         if (reading.options.scenario)
                 behaviours_add(&parser.b, &reading.options.scenario->with);
         r = read_flags(&parser, &word, error);

@@ -12,7 +12,6 @@
 
 #include "base/cip-error.h"
 #include "fakeproxy/emulate.h"
-#include "fakeproxy/faults.h"
 #include "fakeproxy/scenario.h"
 
 enum options_action {
@@ -20,12 +19,10 @@ enum options_action {
         ACTION_HELP,       /* skopeo's */
         ACTION_PROXY_HELP, /* skopeo's for the subcommand */
         ACTION_VERSION,
-        ACTION_FAULTS, /* cip-fakeproxy faults */
         ACTION_QUIRKS, /* cip-fakeproxy quirks */
         ACTION_CHECK,  /* cip-fakeproxy check FILE .. */
         ACTION_SCHEMA, /* cip-fakeproxy schema */
         ACTION_FORMAT, /* cip-fakeproxy format: the tables of docs/scenarios.md */
-        ACTION_FAULT_AS_SCENARIO,
 };
 
 /* What was said; strings are argv's or the environment's. */
@@ -34,13 +31,12 @@ struct options {
         enum options_action action;
         struct emulation emulation;
         const char *emulation_name;
-        const struct fault *fault;         /* NULL: none */
         struct scenario *scenario;         /* owned; NULL: none */
         const char *scenario_file;         /* what was named, also where it could not be read */
         struct scenario_problems problems; /* why not. Owned */
         const char *verdict;               /* a file; NULL: none is wanted */
         uint64_t seed;                     /* the scenario's, unless another was given */
-        char *const *words; /* of ACTION_CHECK and ACTION_FAULT_AS_SCENARIO: those behind the command */
+        char *const *words;                /* of ACTION_CHECK: those behind the command */
         size_t n_words;
         const char *replay; /* a transcript; NULL: no recording is replayed */
         bool replay_any_order;

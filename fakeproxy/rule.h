@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How the fake departs from being faithful: rules (when this happens, do that) and behaviours (switches that
- * hold for the whole session). A release's quirks are behaviours, a named fault is behaviours and rules. Plain
- * data that any parser can fill in; every member left at zero means "as a faithful server does".
+ * hold for the whole session). A release's quirks are behaviours, a scenario has both. Plain data that any
+ * parser can fill in; every member left at zero means "as a faithful server does".
  */
 #ifndef FAKEPROXY_RULE_H
 #define FAKEPROXY_RULE_H

@@ -109,13 +109,4 @@ int scenario_print_schema(FILE *to);
 /* Writes the tables of docs/scenarios.md, in Markdown. */
 void scenario_print_format(FILE *to);
 
-/* ---- scenario-write.c ---- */
-
-/*
- * Writes what @with and the rules do as a scenario that scenario_parse reads. Returns 0 or a negative errno:
- * -ENOTSUP for what the format cannot say.
- */
-int scenario_write(const char *name, const char *about, const char *breaks, const struct behaviours *with,
-                   const struct rule *rules, size_t n_rules, FILE *to);
-
 #endif

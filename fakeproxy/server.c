@@ -734,7 +734,7 @@ static void leave_child(void)
                 pause();
 }
 
-static void start_faults(struct server *server)
+static void begin_misbehaving(struct server *server)
 {
         const struct rule_packet event = {.event = EVENT_START, .serial = ++server->n_events};
         const struct rule *rule;
@@ -813,11 +813,6 @@ int server_run(const struct options *options, int take_socket)
         int type = 0;
         socklen_t len = sizeof(type);
 
-        if (options->fault) {
-                behaviours_add(&server.b, &options->fault->with);
-                server.rules = options->fault->rules;
-                server.n_rules = options->fault->n_rules;
-        }
         if (options->scenario) {
                 server.scenario = options->scenario;
                 behaviours_add(&server.b, &options->scenario->with);
@@ -839,7 +834,7 @@ int server_run(const struct options *options, int take_socket)
         } else if (!begin_verdict(&server)) {
                 server.status = 2;
         } else {
-                start_faults(&server);
+                begin_misbehaving(&server);
                 loop(&server);
                 session_ended(&server, server.ended_by ? server.ended_by : "exit", server.status);
         }

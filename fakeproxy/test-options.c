@@ -38,7 +38,7 @@ START_TEST(test_what_clients_say_is_taken)
                 "skopeo experimental-image-proxy --username a --password b --override-os=linux",
                 "skopeo experimental-image-proxy --decryption-key a --decryption-key b --shared-blob-dir /s",
                 "skopeo --command-timeout 30m --tmpdir /t --registries.d /r experimental-image-proxy",
-                "skopeo --emulate 0.2.3 experimental-image-proxy --fault framing/text-behind",
+                "skopeo --emulate 0.2.3 experimental-image-proxy --seed 7",
         };
         struct options options;
         struct cip_error error;
@@ -71,7 +71,7 @@ START_TEST(test_what_skopeo_refuses_is_refused_in_its_words)
         static const char *const cases[][2] = {
                 {"skopeo", "Missing command 'skopeo COMMAND'"},
                 {"skopeo nonsense", "Unrecognized command `skopeo nonsense`"},
-                {"skopeo faults", "Unrecognized command `skopeo faults`"},
+                {"skopeo quirks", "Unrecognized command `skopeo quirks`"},
                 {"skopeo --nonsense experimental-image-proxy", "unknown flag: --nonsense"},
                 {"skopeo experimental-image-proxy --nonsense=3", "unknown flag: --nonsense"},
                 {"skopeo --sockfd 3 experimental-image-proxy", "unknown flag: --sockfd"},
@@ -112,10 +112,9 @@ START_TEST(test_wrong_settings_of_our_own_get_a_hint)
         static const char *const cases[][2] = {
                 {"skopeo --emulate 0.3.0 experimental-image-proxy", "did you mean 0.2."},
                 {"skopeo --emulate=nonsense experimental-image-proxy", "cannot emulate \"nonsense\""},
-                {"skopeo experimental-image-proxy --fault text-behind", "did you mean framing/text-behind"},
-                {"skopeo --fault=framing/text-behnd experimental-image-proxy",
-                 "did you mean framing/text-behind"},
-                {"skopeo --fault '? --help", "there is no fault"},
+                {"skopeo experimental-image-proxy --seed x",
+                 "--seed \"x\": expected an integer of 0 to 2^53-1"},
+                {"skopeo --seed=-1 --help", "expected an integer"},
         };
         struct options options;
         struct cip_error error;
@@ -133,18 +132,20 @@ START_TEST(test_environment_gives_way_to_flags)
         struct cip_error error;
 
         setenv("CIP_FAKEPROXY_EMULATE", "0.2.4", 1);
-        setenv("CIP_FAKEPROXY_FAULT", "framing/text-behind", 1);
+        setenv("CIP_FAKEPROXY_SEED", "8", 1);
         ck_assert_ok(parse("skopeo experimental-image-proxy", &options, &error));
         ck_assert_uint_eq(options.emulation.protocol.patch, 4);
-        ck_assert_str_eq(options.fault->name, "framing/text-behind");
-        ck_assert_ok(parse("skopeo --emulate 0.2.5 experimental-image-proxy", &options, &error));
+        ck_assert_uint_eq(options.seed, 8);
+        ck_assert_ok(parse("skopeo --emulate 0.2.5 --seed 9 experimental-image-proxy", &options, &error));
         ck_assert_uint_eq(options.emulation.protocol.patch, 5);
+        ck_assert_uint_eq(options.seed, 9);
         setenv("CIP_FAKEPROXY_EMULATE", "", 1);
-        setenv("CIP_FAKEPROXY_FAULT", "", 1);
+        setenv("CIP_FAKEPROXY_SEED", "", 1);
         ck_assert_ok(parse("skopeo experimental-image-proxy", &options, &error));
-        ck_assert_ptr_null(options.fault);
+        ck_assert_uint_eq(options.emulation.protocol.patch, 8);
+        ck_assert_uint_eq(options.seed, 1);
         unsetenv("CIP_FAKEPROXY_EMULATE");
-        unsetenv("CIP_FAKEPROXY_FAULT");
+        unsetenv("CIP_FAKEPROXY_SEED");
 }
 END_TEST
 
@@ -162,7 +163,6 @@ START_TEST(test_help_and_version_come_before_all_else)
                 {"skopeo --version=false --version", ACTION_VERSION},
                 {"skopeo experimental-image-proxy --help", ACTION_PROXY_HELP},
                 {"skopeo experimental-image-proxy x -h", ACTION_PROXY_HELP},
-                {"cip-fakeproxy faults", ACTION_FAULTS},
                 {"cip-fakeproxy quirks", ACTION_QUIRKS},
         };
         struct options options;
@@ -182,7 +182,7 @@ int main(void)
         TCase *tcase = testing_case(suite, "options");
 
         unsetenv("CIP_FAKEPROXY_EMULATE");
-        unsetenv("CIP_FAKEPROXY_FAULT");
+        unsetenv("CIP_FAKEPROXY_SEED");
         tcase_add_test(tcase, test_what_clients_say_is_taken);
         tcase_add_test(tcase, test_values_arrive);
         tcase_add_test(tcase, test_what_skopeo_refuses_is_refused_in_its_words);

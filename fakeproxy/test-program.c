@@ -364,7 +364,7 @@ START_TEST(test_called_skopeo_it_answers_as_the_release)
         ck_assert_ptr_nonnull(
                 strstr(out, "level=fatal msg=\"Missing command 'skopeo COMMAND'\\nTry 'skopeo --help' for "
                             "more information\"\n"));
-        ck_assert_int_eq(run(path, "1.9.3", "faults", out, sizeof(out)), 1);
+        ck_assert_int_eq(run(path, "1.9.3", "quirks", out, sizeof(out)), 1);
         tmpdir_remove(folder);
 }
 END_TEST
@@ -379,8 +379,6 @@ START_TEST(test_called_by_its_own_name_it_speaks_of_itself)
         ck_assert_int_eq(run(program, "1.22.0", "--version", out, sizeof(out)), 0);
         ck_assert_str_eq(out,
                          "cip-fakeproxy version " CIP_VERSION " (as skopeo version 1.22.0, protocol 0.2.8)\n");
-        ck_assert_int_eq(run(program, "1.22.0", "faults", out, sizeof(out)), 0);
-        ck_assert_ptr_nonnull(strstr(out, "framing/text-behind"));
         ck_assert_int_eq(run(program, "1.22.0", "quirks", out, sizeof(out)), 0);
         ck_assert_ptr_nonnull(strstr(out, "panic"));
 }
@@ -401,8 +399,7 @@ START_TEST(test_wrong_use_has_its_status_and_a_sentence)
                 {"--emulate 0.2.8 experimental-image-proxy --sockfd -1", 1, "bad file descriptor"},
                 {"--emulate nonsense experimental-image-proxy", 2,
                  "cip-fakeproxy: cannot emulate \"nonsense\""},
-                {"--fault nonsense experimental-image-proxy", 2,
-                 "cip-fakeproxy: there is no fault \"nonsense\""},
+                {"--seed nonsense experimental-image-proxy", 2, "cip-fakeproxy: --seed \"nonsense\": expected"},
         };
         char out[8192];
 
@@ -711,7 +708,7 @@ int main(int argc, char *argv[])
                 return 2;
         }
         program = argv[1];
-        unsetenv("CIP_FAKEPROXY_FAULT");
+        unsetenv("CIP_FAKEPROXY_SCENARIO");
         while (emulation_names[n])
                 n++;
         tcase_add_loop_test(tcase, test_every_method_of_its_version_works, 0, n);

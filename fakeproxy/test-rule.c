@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of the matching of rules and of the tables of behaviours and faults.
+ * Tests of the matching of rules and of the table of behaviours.
  */
 #include <json-c/json.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/testing.h"
-#include "fakeproxy/faults.h"
+#include "fakeproxy/rule.h"
 #include "protocol/message.h"
 
 /* A request of a session, the @serial-th event of it. */
@@ -135,41 +135,6 @@ START_TEST(test_each_behaviour_is_in_the_table_once)
 }
 END_TEST
 
-START_TEST(test_each_fault_has_a_name_of_its_own_and_does_something)
-{
-        ck_assert_uint_gt(fault_count(), 50);
-        for (size_t i = 0; i < fault_count(); i++) {
-                const struct fault *fault = fault_at(i);
-
-                ck_assert_msg(fault_find(fault->name) == fault, "%s is there twice", fault->name);
-                ck_assert_msg(strchr(fault->name, '/') != NULL, "%s has no group", fault->name);
-                ck_assert_msg(fault->n_rules > 0 || behaviours_any(&fault->with), "%s does nothing",
-                              fault->name);
-                ck_assert_msg(*fault_about(fault) != 0, "%s has no description", fault->name);
-        }
-        ck_assert_ptr_null(fault_find("no/such-fault"));
-}
-END_TEST
-
-START_TEST(test_what_faults_merge_and_compare_is_json)
-{
-        for (size_t i = 0; i < fault_count(); i++) {
-                for (size_t j = 0; j < fault_at(i)->n_rules; j++) {
-                        const struct rule *rule = &fault_at(i)->rules[j];
-                        const char *texts[] = {rule->act.merge, rule->when.argument_is};
-
-                        for (size_t t = 0; t < 2; t++) {
-                                struct json_object *json CLEANUP(cleanup_json) = NULL;
-
-                                ck_assert_msg(!texts[t] || json_parse(texts[t], strlen(texts[t]), 32, &json,
-                                                                      NULL) == 0,
-                                              "%s: %s", fault_at(i)->name, texts[t]);
-                        }
-                }
-        }
-}
-END_TEST
-
 int main(void)
 {
         Suite *suite = suite_create("rule");
@@ -184,7 +149,5 @@ int main(void)
         tcase = testing_case(suite, "tables");
         tcase_add_test(tcase, test_behaviours_add_up);
         tcase_add_test(tcase, test_each_behaviour_is_in_the_table_once);
-        tcase_add_test(tcase, test_each_fault_has_a_name_of_its_own_and_does_something);
-        tcase_add_test(tcase, test_what_faults_merge_and_compare_is_json);
         return testing_main(suite);
 }

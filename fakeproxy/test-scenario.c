@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tests of reading scenarios: what is taken and where it goes, what is refused and with which words, and that the
- * JSON Schema, the parser and the writer go by the same format.
+ * JSON Schema and the parser go by the same format, and that all scenarios of the suite are of that format.
  */
+#include <glob.h>
 #include <json-c/json.h>
 #include <regex.h>
 #include <signal.h>
@@ -15,12 +16,15 @@
 #include "base/cleanup.h"
 #include "base/testing.h"
 #include "base/tmpdir.h"
-#include "fakeproxy/faults.h"
 #include "fakeproxy/scenario.h"
 #include "protocol/message.h"
 
 #define WITH(rest) "{\"scenario\": \"s\", \"about\": \"a\", " rest "}"
 #define RULES_OF(rest) WITH("\"rules\": [" rest "]")
+
+/* Folders of scenarios. */
+static char *const *folders;
+static int n_folders;
 
 static struct scenario *must_parse(const char *text)
 {
@@ -395,6 +399,7 @@ END_TEST
 
 struct schema {
         struct json_object *root;
+        const char *file; /* that is tried, for messages */
 };
 
 static bool accepts(const struct schema *schema, struct json_object *rule, struct json_object *value);
@@ -519,7 +524,7 @@ static bool accepts(const struct schema *schema, struct json_object *rule, struc
 
 static struct schema read_schema(void)
 {
-        struct schema schema = {0};
+        struct schema schema = {.file = "everything"};
         char *text CLEANUP(cleanup_free) = NULL;
         size_t len;
         FILE *stream = open_memstream(&text, &len);
@@ -547,8 +552,8 @@ static void want_same(const struct schema *schema, struct json_object *root, con
 {
         bool by_schema = accepts(schema, schema->root, root), by_parser = parser_accepts(root);
 
-        ck_assert_msg(!by_schema && !by_parser, "%s %s: the schema %s, the parser %s", key, what,
-                      by_schema ? "accepts" : "refuses", by_parser ? "accepts" : "refuses");
+        ck_assert_msg(!by_schema && !by_parser, "%s: %s %s: the schema %s, the parser %s", schema->file, key,
+                      what, by_schema ? "accepts" : "refuses", by_parser ? "accepts" : "refuses");
 }
 
 static void mutate_member(const struct schema *schema, struct json_object *root, struct json_object *object,
@@ -675,67 +680,54 @@ START_TEST(test_every_key_was_tried)
 }
 END_TEST
 
-/* ---- faults as scenarios ---- */
+/* ---- the suite's scenarios ---- */
 
-START_TEST(test_every_fault_can_be_written_as_a_scenario)
+/* Parser and schema must take the file, and refuse it with any of its members misspelt or of the wrong type. */
+static void want_scenario(const struct schema *schema)
+{
+        const char *path = schema->file;
+        struct scenario_problems problems CLEANUP(cleanup_scenario_problems) = {0};
+        struct scenario *scenario CLEANUP(cleanup_scenario_free) = NULL;
+        struct json_object *json CLEANUP(cleanup_json) = json_object_from_file(path);
+        int r = scenario_read(path, &scenario, &problems);
+
+        ck_assert_msg(r == 0, "%s: %s: %s", path, problems.n ? problems.problems[0].pointer : "",
+                      problems.n ? problems.problems[0].message : "");
+        ck_assert_msg(scenario->n_rules > 0 || behaviours_any(&scenario->with) || !scenario->fixture ||
+                              strcmp(scenario->fixture, "layers-1") != 0,
+                      "%s: does nothing", path);
+        ck_assert_msg(json && accepts(schema, schema->root, json), "%s: the schema refuses it", path);
+        mutate(schema, json, json, false);
+}
+
+START_TEST(test_every_file_is_a_scenario_that_does_something)
 {
         struct schema schema = read_schema();
+        char pattern[4096];
+        glob_t files;
 
-        for (size_t i = 0; i < fault_count(); i++) {
-                const struct fault *fault = fault_at(i);
-                struct scenario *scenario CLEANUP(cleanup_scenario_free) = NULL;
-                struct json_object *json CLEANUP(cleanup_json) = NULL;
-                char *text CLEANUP(cleanup_free) = NULL;
-                char *again CLEANUP(cleanup_free) = NULL;
-                size_t len;
-                FILE *stream = open_memstream(&text, &len);
-
-                ck_assert_ok(scenario_write("s", fault_about(fault), fault->name, &fault->with, fault->rules,
-                                            fault->n_rules, stream));
-                fclose(stream);
-                scenario = must_parse(text);
-                ck_assert_uint_eq(scenario->n_rules, fault->n_rules);
-                ck_assert_int_eq(behaviours_any(&scenario->with), behaviours_any(&fault->with));
-                ck_assert_ok(json_parse(text, len, 17, &json, NULL));
-                ck_assert_msg(accepts(&schema, schema.root, json), "%s", fault->name);
-                stream = open_memstream(&again, &len);
-                ck_assert_ok(scenario_write("s", fault_about(fault), fault->name, &scenario->with,
-                                            scenario->rules, scenario->n_rules, stream));
-                fclose(stream);
-                ck_assert_str_eq(again, text);
+        snprintf(pattern, sizeof(pattern), "%s/*.json", folders[_i]);
+        ck_assert_int_eq(glob(pattern, 0, NULL, &files), 0);
+        for (size_t i = 0; i < files.gl_pathc; i++) {
+                schema.file = files.gl_pathv[i];
+                want_scenario(&schema);
         }
+        globfree(&files);
         json_object_put(schema.root);
 }
 END_TEST
 
-/* What is written is read as the same rules. */
-START_TEST(test_what_is_written_is_read_as_the_same)
-{
-        struct scenario *first CLEANUP(cleanup_scenario_free) = must_parse(everything);
-        struct scenario *second CLEANUP(cleanup_scenario_free) = NULL;
-        char *texts[2] = {0};
-
-        for (int i = 0; i < 2; i++) {
-                const struct scenario *s = i ? second : first;
-                size_t len;
-                FILE *stream = open_memstream(&texts[i], &len);
-
-                ck_assert_ok(scenario_write("s", s->about, s->breaks, &s->with, s->rules, s->n_rules, stream));
-                fclose(stream);
-                if (i == 0)
-                        second = must_parse(texts[0]);
-        }
-        ck_assert_str_eq(texts[0], texts[1]);
-        free(texts[0]);
-        free(texts[1]);
-}
-END_TEST
-
-int main(void)
+int main(int argc, char *argv[])
 {
         Suite *suite = suite_create("scenario");
         TCase *tcase = testing_case(suite, "read");
 
+        if (argc < 2) {
+                fprintf(stderr, "usage: %s FOLDER..\n", argv[0]);
+                return 2;
+        }
+        folders = argv + 1;
+        n_folders = argc - 1;
         tcase_add_test(tcase, test_the_least_scenario_is_faithful);
         tcase_add_test(tcase, test_members_at_the_top_are_kept);
         tcase_add_test(tcase, test_rules_are_kept);
@@ -746,7 +738,6 @@ int main(void)
         tcase_add_test(tcase, test_files_that_cannot_be_read);
         tcase_add_test(tcase, test_the_schema_and_the_parser_agree);
         tcase_add_test(tcase, test_every_key_was_tried);
-        tcase_add_test(tcase, test_every_fault_can_be_written_as_a_scenario);
-        tcase_add_test(tcase, test_what_is_written_is_read_as_the_same);
+        tcase_add_loop_test(tcase, test_every_file_is_a_scenario_that_does_something, 0, n_folders);
         return testing_main(suite);
 }

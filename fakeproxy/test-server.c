@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of what rules and behaviours do to a session: the server runs in a process of its own with a fault that is
- * made for the test.
+ * Tests of what rules and behaviours do to a session: the server runs in a process of its own with a
+ * scenario that is made for the test, or with one of those that break a rule of the protocol.
  */
 #include <fcntl.h>
+#include <glob.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,16 +23,63 @@
 
 #define CALL(method, args) "{\"method\":\"" method "\",\"args\":[" args "]}"
 
+/* For a scenario: .RULES({.when = {..}, .act = {..}}, {..}) */
+#define RULES(...)                                  \
+        rules = (const struct rule[]){__VA_ARGS__}, \
+        .n_rules = sizeof((const struct rule[]){__VA_ARGS__}) / sizeof(struct rule)
+
+/* For a rule: .STEPS({DATA_SEND, 100}, {DATA_CLOSE}) and .ERROR_STEPS(..) */
+#define STEPS(...)                        \
+        data = (const struct data_step[]) \
+        {                                 \
+                __VA_ARGS__,              \
+                {                         \
+                        DATA_REST         \
+                }                         \
+        }
+#define ERROR_STEPS(...)                    \
+        errors = (const struct data_step[]) \
+        {                                   \
+                __VA_ARGS__,                \
+                {                           \
+                        DATA_REST           \
+                }                           \
+        }
+
+/* For a rule: .BEFORE(BYTES("{}")) and .AFTER(..) */
+#define BEFORE(...)                     \
+        before = (const struct bytes[]) \
+        {                               \
+                __VA_ARGS__,            \
+                {                       \
+                        NULL, 0         \
+                }                       \
+        }
+#define AFTER(...)                     \
+        after = (const struct bytes[]) \
+        {                              \
+                __VA_ARGS__,           \
+                {                      \
+                        NULL, 0        \
+                }                      \
+        }
+
+static const char *broken; /* the folder of scenarios that each break a rule */
 static pid_t server_pid;
 
-/* Starts a server of version 0.2.8 with the fault. Only the socket and the packet of the drive are used. */
-static void start(struct drive *drive, const struct fault *fault)
+/*
+ * Starts a server with the scenario, of version 0.2.8 unless that says otherwise. Only the socket and the packet of
+ * the drive are used.
+ */
+static void start(struct drive *drive, const struct scenario *scenario)
 {
-        struct options options = {.fault = fault, .insecure_policy = true};
+        struct scenario copy = *scenario;
+        struct options options = {.scenario = &copy, .seed = scenario->seed, .insecure_policy = true};
         struct cip_error error;
         int sockets[2];
 
-        ck_assert_ok(emulation_find("0.2.8", &options.emulation, &error));
+        ck_assert_ok(
+                emulation_find(scenario->emulate ? scenario->emulate : "0.2.8", &options.emulation, &error));
         ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
         fflush(NULL);
         server_pid = fork();
@@ -88,10 +136,10 @@ START_TEST(test_a_rule_changes_the_reply)
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 const struct rule rule = {.when = {.method = "X"}, .act = cases[i].act};
-                const struct fault fault = {.rules = &rule, .n_rules = 1};
+                const struct scenario scenario = {.rules = &rule, .n_rules = 1};
                 struct drive drive CLEANUP_DRIVE = {0};
 
-                start(&drive, &fault);
+                start(&drive, &scenario);
                 ck_assert_str_eq(drive_call(&drive, CALL("X", "")), cases[i].reply);
                 want_call(&drive, CALL("Y", ""), "unknown method: Y");
                 want_end(&drive, 0);
@@ -101,12 +149,14 @@ END_TEST
 
 START_TEST(test_a_rule_sends_more_packets_or_none)
 {
-        const struct fault more = {.RULES({.when = {.method = "X"},
-                                           .act = {.BEFORE(BYTES("b1"), BYTES("b2")), .AFTER(BYTES("a1"))}})};
-        const struct fault none = {.RULES({.when = {.method = "X"}, .act = {.no_reply = true}})};
-        const struct fault empty = {.RULES({.when = {.method = "X"}, .act = {.empty_packet = true}})};
-        const struct fault padded = {.RULES({.when = {.method = "X"}, .act = {.pad_to = 100000}})};
-        const struct fault first = {.RULES({.when = {.event = EVENT_START}, .act = {.BEFORE(BYTES("hello"))}})};
+        const struct scenario more = {
+                .RULES({.when = {.method = "X"},
+                        .act = {.BEFORE(BYTES("b1"), BYTES("b2")), .AFTER(BYTES("a1"))}})};
+        const struct scenario none = {.RULES({.when = {.method = "X"}, .act = {.no_reply = true}})};
+        const struct scenario empty = {.RULES({.when = {.method = "X"}, .act = {.empty_packet = true}})};
+        const struct scenario padded = {.RULES({.when = {.method = "X"}, .act = {.pad_to = 100000}})};
+        const struct scenario first = {
+                .RULES({.when = {.event = EVENT_START}, .act = {.BEFORE(BYTES("hello"))}})};
         struct drive drive CLEANUP_DRIVE = {0};
 
         start(&drive, &more);
@@ -154,10 +204,10 @@ START_TEST(test_a_rule_sends_descriptors_of_every_kind)
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 const struct rule rule = {.when = {.method = "GetManifest"},
                                           .act = {.descriptors = cases[i].descriptors}};
-                const struct fault fault = {.rules = &rule, .n_rules = 1};
+                const struct scenario scenario = {.rules = &rule, .n_rules = 1};
                 struct drive drive CLEANUP_DRIVE = {0};
 
-                start(&drive, &fault);
+                start(&drive, &scenario);
                 want_call(&drive, CALL("Initialize", ""), "true");
                 want_call(&drive, CALL("OpenImage", "\"fake:blob-1\""), "\"value\":1,");
                 want_call(&drive, CALL("GetManifest", "1"), "\"success\":true");
@@ -183,10 +233,10 @@ START_TEST(test_a_rule_ends_the_server)
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 const struct rule rule = {.when = {.method = "X"}, .act = cases[i].act};
-                const struct fault fault = {.rules = &rule, .n_rules = 1};
+                const struct scenario scenario = {.rules = &rule, .n_rules = 1};
                 struct drive drive CLEANUP_DRIVE = {0};
 
-                start(&drive, &fault);
+                start(&drive, &scenario);
                 want_call(&drive, CALL("X", ""), "unknown method: X");
                 want_end(&drive, cases[i].end);
         }
@@ -195,11 +245,11 @@ END_TEST
 
 START_TEST(test_a_delay_holds_up_the_reply)
 {
-        const struct fault fault = {.RULES({.when = {.method = "X"}, .act = {.delay_ms = 50}})};
+        const struct scenario scenario = {.RULES({.when = {.method = "X"}, .act = {.delay_ms = 50}})};
         struct drive drive CLEANUP_DRIVE = {0};
         uint64_t began = monotonic_ns();
 
-        start(&drive, &fault);
+        start(&drive, &scenario);
         want_call(&drive, CALL("X", ""), "unknown method: X");
         ck_assert_uint_ge(monotonic_ns() - began, UINT64_C(50) * 1000000);
         want_end(&drive, 0);
@@ -208,15 +258,16 @@ END_TEST
 
 START_TEST(test_steps_change_what_the_pipe_carries)
 {
-        const struct fault fault = {.RULES({.when = {.method = "GetManifest", .nth = 1},
-                                            .act = {.STEPS({DATA_BYTES, .bytes = BYTES("xy")}, {DATA_END})}},
-                                           {.when = {.method = "GetManifest", .nth = 2},
-                                            .act = {.STEPS({DATA_FAIL, .bytes = BYTES("it broke")})}})};
+        const struct scenario scenario = {
+                .RULES({.when = {.method = "GetManifest", .nth = 1},
+                        .act = {.STEPS({DATA_BYTES, .bytes = BYTES("xy")}, {DATA_END})}},
+                       {.when = {.method = "GetManifest", .nth = 2},
+                        .act = {.STEPS({DATA_FAIL, .bytes = BYTES("it broke")})}})};
         struct drive drive CLEANUP_DRIVE = {0};
         char *data CLEANUP(cleanup_free) = NULL;
         size_t len;
 
-        start(&drive, &fault);
+        start(&drive, &scenario);
         want_call(&drive, CALL("Initialize", ""), "true");
         want_call(&drive, CALL("OpenImage", "\"fake:blob-1\""), "\"value\":1,");
         want_call(&drive, CALL("GetManifest", "1"), "\"success\":true");
@@ -237,7 +288,7 @@ END_TEST
 
 START_TEST(test_error_steps_fill_the_error_pipe)
 {
-        const struct fault fault = {
+        const struct scenario scenario = {
                 .RULES({.when = {.method = "GetRawBlob"},
                         .act = {.ERROR_STEPS({DATA_BYTES, .bytes = BYTES("{\"code\":\"retryable\"}")})}})};
         static const char digest[] = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -246,7 +297,7 @@ START_TEST(test_error_steps_fill_the_error_pipe)
         char *data CLEANUP(cleanup_free) = NULL;
         size_t len;
 
-        start(&drive, &fault);
+        start(&drive, &scenario);
         want_call(&drive, CALL("Initialize", ""), "true");
         want_call(&drive, CALL("OpenImage", "\"fake:blob-0\""), "\"value\":1,");
         snprintf(request, sizeof(request), CALL("GetRawBlob", "1,\"%s\""), digest);
@@ -259,8 +310,8 @@ END_TEST
 
 START_TEST(test_pipelined_requests_are_lost_or_turned_round_by_behaviours)
 {
-        static const struct fault drops = {.with.drops_pipelined_requests = true};
-        static const struct fault turns = {.with.answers_out_of_order = true};
+        static const struct scenario drops = {.with.drops_pipelined_requests = true};
+        static const struct scenario turns = {.with.answers_out_of_order = true};
         struct drive drive CLEANUP_DRIVE = {0};
 
         start(&drive, &turns);
@@ -284,7 +335,7 @@ START_TEST(test_pipelined_requests_are_lost_or_turned_round_by_behaviours)
 }
 END_TEST
 
-START_TEST(test_requests_are_read_as_faults_will_have_it)
+START_TEST(test_requests_are_read_as_behaviours_will_have_it)
 {
         static const struct {
                 struct behaviours with;
@@ -309,17 +360,18 @@ START_TEST(test_requests_are_read_as_faults_will_have_it)
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                const struct fault fault = {.with = cases[i].with};
+                const struct scenario scenario = {.with = cases[i].with};
                 struct drive drive CLEANUP_DRIVE = {0};
 
-                start(&drive, &fault);
+                start(&drive, &scenario);
                 want_call(&drive, cases[i].request, cases[i].answer);
                 want_end(&drive, 0);
         }
 }
 END_TEST
 
-START_TEST(test_it_runs_every_fault_without_a_crash)
+/* Goes through a session, whatever comes of it. The server must not crash. */
+static void run_session(const char *path, const struct scenario *scenario)
 {
         static const char *const requests[] = {
                 CALL("Initialize", ""),         CALL("OpenImage", "\"fake:blob-1\""),
@@ -328,43 +380,59 @@ START_TEST(test_it_runs_every_fault_without_a_crash)
                 CALL("FinishPipe", "9"),        CALL("CloseImage", "1"),
                 CALL("Shutdown", ""),
         };
+        struct drive drive CLEANUP_DRIVE = {0};
+        int status, patience = 100;
 
-        for (size_t i = 0; i < fault_count(); i++) {
-                struct drive drive CLEANUP_DRIVE = {0};
-                int status, patience;
+        start(&drive, scenario);
+        for (size_t r = 0; r < ARRAY_SIZE(requests); r++) {
+                struct pollfd answered = {.fd = drive.socket, .events = POLLIN};
 
-                /* Those outlive their tests on purpose. */
-                if (fault_at(i)->with.leaves_child || fault_at(i)->with.leaves_file)
-                        continue;
-                start(&drive, fault_at(i));
-                patience = 100;
-                for (size_t r = 0; r < ARRAY_SIZE(requests); r++) {
-                        struct pollfd answered = {.fd = drive.socket, .events = POLLIN};
-
-                        if (packet_send(drive.socket, requests[r], strlen(requests[r]), NULL, 0) < 0)
-                                break;
-                        if (poll(&answered, 1, patience) == 1)
-                                (void)packet_receive(drive.socket, &drive.packet, NULL);
-                        else
-                                patience = 0; /* one answer that does not come is enough */
-                }
-                /* Most end by themselves now, and may crash at that: their end of the socket goes then. */
-                shutdown(drive.socket, SHUT_WR);
-                (void)wait_fd(drive.socket, 0, deadline_in_ms(200));
-                kill(server_pid, SIGKILL);
-                ck_assert_int_eq(waitpid(server_pid, &status, 0), server_pid);
-                ck_assert_msg(!WIFSIGNALED(status) || WTERMSIG(status) == SIGKILL, "%s: signal %d",
-                              fault_at(i)->name, WTERMSIG(status));
-                drive_clear(&drive);
+                if (packet_send(drive.socket, requests[r], strlen(requests[r]), NULL, 0) < 0)
+                        break;
+                if (poll(&answered, 1, patience) == 1)
+                        (void)packet_receive(drive.socket, &drive.packet, NULL);
+                else
+                        patience = 0; /* one answer that does not come is enough */
         }
+        /* Most end by themselves now, and may crash at that: their end of the socket goes then. */
+        shutdown(drive.socket, SHUT_WR);
+        (void)wait_fd(drive.socket, 0, deadline_in_ms(200));
+        kill(server_pid, SIGKILL);
+        ck_assert_int_eq(waitpid(server_pid, &status, 0), server_pid);
+        ck_assert_msg(!WIFSIGNALED(status) || WTERMSIG(status) == SIGKILL, "%s: signal %d", path,
+                      WTERMSIG(status));
+}
+
+START_TEST(test_it_runs_every_broken_server_without_a_crash)
+{
+        char pattern[4096];
+        glob_t files;
+
+        snprintf(pattern, sizeof(pattern), "%s/*.json", broken);
+        ck_assert_int_eq(glob(pattern, 0, NULL, &files), 0);
+        for (size_t i = 0; i < files.gl_pathc; i++) {
+                struct scenario_problems problems CLEANUP(cleanup_scenario_problems) = {0};
+                struct scenario *scenario CLEANUP(cleanup_scenario_free) = NULL;
+
+                ck_assert_ok(scenario_read(files.gl_pathv[i], &scenario, &problems));
+                /* Those outlive their tests on purpose. */
+                if (!scenario->with.leaves_child && !scenario->with.leaves_file)
+                        run_session(files.gl_pathv[i], scenario);
+        }
+        globfree(&files);
 }
 END_TEST
 
-int main(void)
+int main(int argc, char *argv[])
 {
         Suite *suite = suite_create("server");
         TCase *tcase = testing_case(suite, "rules");
 
+        if (argc != 2) {
+                fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
+                return 2;
+        }
+        broken = argv[1];
         tcase_add_test(tcase, test_a_rule_changes_the_reply);
         tcase_add_test(tcase, test_a_rule_sends_more_packets_or_none);
         tcase_add_test(tcase, test_a_rule_sends_descriptors_of_every_kind);
@@ -374,7 +442,7 @@ int main(void)
         tcase_add_test(tcase, test_error_steps_fill_the_error_pipe);
         tcase = testing_case(suite, "behaviours");
         tcase_add_test(tcase, test_pipelined_requests_are_lost_or_turned_round_by_behaviours);
-        tcase_add_test(tcase, test_requests_are_read_as_faults_will_have_it);
-        tcase_add_test(tcase, test_it_runs_every_fault_without_a_crash);
+        tcase_add_test(tcase, test_requests_are_read_as_behaviours_will_have_it);
+        tcase_add_test(tcase, test_it_runs_every_broken_server_without_a_crash);
         return testing_main(suite);
 }

@@ -129,8 +129,7 @@ static bool has_replay(int argc, char *const argv[])
 /* The commands of our own, which start no server whatever the environment says. */
 static bool is_own_command(int argc, char *const argv[])
 {
-        static const char *const commands[] = {"check", "fault-as-scenario", "faults", "format", "quirks",
-                                               "schema"};
+        static const char *const commands[] = {"check", "format", "quirks", "schema"};
         const char *base = argc > 0 ? strrchr(argv[0], '/') : NULL;
 
         if (argc < 2 || !strcmp(base ? base + 1 : argv[0], "skopeo"))
