@@ -66,7 +66,7 @@ int installed_broken(const char *id, char **ret, struct cip_error *error)
                 return r;
         if (asprintf(ret, "%s/%s.json", folder, id) < 0)
                 return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot name the scenario of %s", id);
-        for (char *p = *ret + strlen(folder) + 1; *p; p++)
+        for (char *p = *ret + strlen(*ret) - strlen(".json") - strlen(id); *p; p++)
                 if (*p == '/')
                         *p = '-';
         return 0;

@@ -83,7 +83,7 @@ static int take_all(void *data, const char *value, struct cip_error *error)
 static const struct option_row rows[] = {
         {"jobs", "N", "checks at once", take_jobs},
         {"timeout", "SECONDS", "of one check", take_timeout},
-        {"filter", "GLOB", "only these checks' faults", take_filter},
+        {"filter", "GLOB", "only for these checks", take_filter},
         {"all", NULL, "every fault against every check, not only a part", take_all},
 };
 
