@@ -6,6 +6,7 @@
  */
 #include <cip.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,19 @@ static double bare_round(int fd, size_t reply_len)
         return (now_us() - start) / CALLS;
 }
 
+/*
+ * Both servers on one processor and both clients on the other, so that like is compared with like: left alone, the
+ * scheduler puts the bare pair on one processor and a server that does some work on another.
+ */
+static void sit_on(int processor)
+{
+        cpu_set_t set;
+
+        CPU_ZERO(&set);
+        CPU_SET(processor, &set);
+        (void)sched_setaffinity(0, sizeof(set), &set);
+}
+
 static int by_size(const void *a, const void *b)
 {
         double x = *(const double *)a, y = *(const double *)b;
@@ -108,10 +122,12 @@ int main(int argc, char **argv)
         if (cip_options_new(&options) < 0 ||
             cip_options_set_command(options, (const char *const *)argv + 1) < 0)
                 die("options");
+        sit_on(1);
         if (cip_session_open(options, &session, &error) < 0) {
                 fprintf(stderr, "bench-roundtrip: %s\n", error.message);
                 return 2;
         }
+        sit_on(0);
         client_round(session, &reply_len);
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -121,6 +137,7 @@ int main(int argc, char **argv)
                 die("fork");
         if (pid == 0) {
                 close(pair[0]);
+                sit_on(1);
                 echo(pair[1], reply_len);
         }
         close(pair[1]);
