@@ -62,7 +62,7 @@ static int take_protocol(void *data, const char *value, struct cip_error *error)
 static const struct option_row rows[] = {
         {"filter", "GLOB", "only the checks that fit; a group's name stands for all of it (many)",
          suite_take_filter},
-        {"jobs", "N", "checks at once (default: as many as there are processors)", suite_take_jobs},
+        {"jobs", "N", "checks at once (default: two for each processor)", suite_take_jobs},
         {"timeout", "SECONDS", "how long one check may take (default: 30)", suite_take_timeout},
         {"report", "FORMAT[:FILE]", "human, tap, junit or json, to FILE or to stdout (many; default: human)",
          suite_take_report},
@@ -159,7 +159,7 @@ static int run(struct session *session)
 int command_server(const char *const *argv)
 {
         struct session session = {
-                .settings.suite = {.jobs = suite_processors(), .repeat = 1, .timeout = DEFAULT_TIMEOUT},
+                .settings.suite = {.jobs = 2 * suite_processors(), .repeat = 1, .timeout = DEFAULT_TIMEOUT},
                 .suite.catalogue = &server_catalogue,
                 .suite.has_built_in = true,
         };
