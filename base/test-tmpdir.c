@@ -117,6 +117,51 @@ START_TEST(folder_goes_when_its_process_dies)
 }
 END_TEST
 
+/* Built with --wrap=mkdir: a process can die at the moment in which its folder has come to be. */
+static bool die_in_mkdir;
+
+int __real_mkdir(const char *path, mode_t mode);
+int __wrap_mkdir(const char *path, mode_t mode);
+
+int __wrap_mkdir(const char *path, mode_t mode)
+{
+        int r = __real_mkdir(path, mode);
+
+        if (die_in_mkdir)
+                kill(getpid(), SIGKILL);
+        return r;
+}
+
+START_TEST(folder_goes_when_its_process_is_killed_while_it_makes_it)
+{
+        char *outer, *folder;
+        struct cip_error error;
+        struct stat st;
+        int status, notify;
+        char event[4096];
+        pid_t pid;
+
+        ck_assert_ok(tmpdir_new("outer", &outer, &error));
+        notify = inotify_init1(IN_CLOEXEC);
+        ck_assert_int_ge(inotify_add_watch(notify, outer, IN_DELETE), 0);
+        setenv("TMPDIR", outer, 1);
+        pid = fork();
+        if (pid == 0) {
+                die_in_mkdir = true;
+                tmpdir_new("inner", &folder, NULL);
+                _exit(1);
+        }
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        ck_assert_int_eq(WTERMSIG(status), SIGKILL);
+        ck_assert_int_gt(read(notify, event, sizeof(event)), 0);
+        ck_assert_ok(stat(outer, &st));
+        ck_assert_uint_eq(st.st_nlink, 2); /* no folder in it */
+        fd_close(notify);
+        unsetenv("TMPDIR");
+        tmpdir_remove(outer);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("tmpdir");
@@ -125,5 +170,6 @@ int main(void)
         tcase_add_test(tcase, folder_is_private_and_goes_with_its_content);
         tcase_add_test(tcase, a_folder_that_cannot_be_made_is_an_error);
         tcase_add_loop_test(tcase, folder_goes_when_its_process_dies, 0, sizeof(deaths) / sizeof(deaths[0]));
+        tcase_add_test(tcase, folder_goes_when_its_process_is_killed_while_it_makes_it);
         return testing_main(suite);
 }

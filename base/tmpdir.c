@@ -9,13 +9,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -91,7 +92,7 @@ static _Noreturn void run_janitor(int pipe_fd)
 
         sigfillset(&all);
         sigprocmask(SIG_SETMASK, &all, NULL);
-        setsid();
+        setpgid(0, 0);
         prctl(PR_SET_NAME, "cip-janitor");
         /* Nobody who reads our stdout or stderr to its end shall wait for this process. */
         dup2(pipe_fd, 0);
@@ -124,6 +125,8 @@ static int start_janitor(void)
         janitor.pid = fork();
         if (janitor.pid == 0)
                 run_janitor(ends[0]);
+        /* Here too, and not only there: before there is a folder, it is out of reach of what ends our group. */
+        setpgid(janitor.pid, janitor.pid);
         fd_close(ends[0]);
         if (janitor.pid < 0) {
                 int r = -errno;
@@ -157,28 +160,43 @@ static int tell_janitor(char sign, const char *path)
 
 /* ---- folders ---- */
 
+/*
+ * The janitor hears of the folder before there is one: who is killed between the two leaves nothing behind. So the
+ * name is chosen here, and so long that nobody else has it.
+ */
+static int make_folder(const char *path)
+{
+        int r = tell_janitor('+', path);
+
+        if (r < 0)
+                return r;
+        if (mkdir(path, 0700) == 0)
+                return 0;
+        r = -errno;
+        tell_janitor('-', path);
+        return r;
+}
+
 int tmpdir_new(const char *prefix, char **ret_path, struct cip_error *error)
 {
         const char *parent = getenv("TMPDIR");
         CLEANUP(cleanup_free) char *path = NULL;
-        sigset_t all, old;
+        uint64_t number;
         int r;
 
         if (!parent || parent[0] != '/')
                 parent = "/tmp";
-        if (asprintf(&path, "%s/%s-XXXXXX", parent, prefix) < 0) {
-                path = NULL;
-                return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot make a temporary folder");
-        }
         r = start_janitor();
         if (r < 0)
                 return error_set_errno(error, CIP_ERROR_LOCAL, r,
                                        "cannot start the temporary folders' janitor");
-        /* A signal between making the folder and telling of it would leave one behind. */
-        sigfillset(&all);
-        sigprocmask(SIG_SETMASK, &all, &old);
-        r = mkdtemp(path) ? tell_janitor('+', path) : -errno;
-        sigprocmask(SIG_SETMASK, &old, NULL);
+        if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
+                return error_set_errno(error, CIP_ERROR_LOCAL, -EIO, "cannot name a temporary folder");
+        if (asprintf(&path, "%s/%s-%016" PRIx64, parent, prefix, number) < 0) {
+                path = NULL;
+                return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot name a temporary folder");
+        }
+        r = make_folder(path);
         if (r < 0)
                 return error_set_errno(error, CIP_ERROR_LOCAL, r, "cannot make a temporary folder in %s",
                                        parent);
