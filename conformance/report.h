@@ -64,10 +64,25 @@ struct summary {
 /* Whether a status or a change makes the run fall short. */
 bool summary_is_fine(const struct summary *summary, bool strict);
 
+/* One subject of a matrix. */
+struct column {
+        const char *name;              /* as the user called it: "1.18.0" */
+        const struct summary *summary; /* NULL: it could not be judged, */
+        const char *verdict;           /* and this sentence says why. May be hostile text */
+};
+
+/* Several runs of one suite, side by side. conformance/matrix.h walks over its rows. */
+struct matrix {
+        const struct catalogue *catalogue;
+        const struct column *columns;
+        size_t n_columns;
+};
+
 struct report_format {
         const char *name;
         const char *about;
         void (*write)(const struct summary *summary, FILE *out, bool colour);
+        void (*write_matrix)(const struct matrix *matrix, FILE *out, bool colour);
 };
 
 extern const struct report_format report_formats[];
@@ -101,5 +116,14 @@ void report_human(const struct summary *summary, FILE *out, bool colour);
 void report_tap(const struct summary *summary, FILE *out, bool colour);
 void report_junit(const struct summary *summary, FILE *out, bool colour);
 void report_json(const struct summary *summary, FILE *out, bool colour);
+void report_html(const struct summary *summary, FILE *out, bool colour);
+void report_github(const struct summary *summary, FILE *out, bool colour);
+
+void report_human_matrix(const struct matrix *matrix, FILE *out, bool colour);
+void report_tap_matrix(const struct matrix *matrix, FILE *out, bool colour);
+void report_junit_matrix(const struct matrix *matrix, FILE *out, bool colour);
+void report_json_matrix(const struct matrix *matrix, FILE *out, bool colour);
+void report_html_matrix(const struct matrix *matrix, FILE *out, bool colour);
+void report_github_matrix(const struct matrix *matrix, FILE *out, bool colour);
 
 #endif
