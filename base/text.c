@@ -60,11 +60,11 @@ bool text_is_utf8(const char *text, size_t len)
 }
 
 /* Control characters, and those that turn the direction of a line or are no characters at all. */
-static bool is_harmful(uint32_t code)
+bool text_is_harmful(uint32_t code)
 {
-        return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x200b && code <= 0x200f) ||
-               (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) || code == 0xfeff ||
-               (code & 0xfffe) == 0xfffe;
+        return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x061c ||
+               (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+               (code >= 0x2060 && code <= 0x206f) || code == 0xfeff || (code & 0xfffe) == 0xfffe;
 }
 
 void text_make_safe(char *ret, size_t size, const char *text, size_t len)
@@ -80,7 +80,7 @@ void text_make_safe(char *ret, size_t size, const char *text, size_t len)
                 in += n ? n : 1;
                 if (code == '\n' || code == '\t' || code == '\r') {
                         from = " ";
-                } else if (!n || is_harmful(code)) {
+                } else if (!n || text_is_harmful(code)) {
                         from = "?";
                         n = 1;
                 }

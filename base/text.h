@@ -18,6 +18,9 @@ size_t utf8_character(const char *data, size_t len, uint32_t *ret_code);
 /* Whether all @len bytes are well-formed UTF-8 (NUL is a character too). */
 bool text_is_utf8(const char *text, size_t len);
 
+/* Control characters, and those that hide, turn the direction of a line or are no characters at all. */
+bool text_is_harmful(uint32_t code);
+
 /*
  * Copies @len bytes of hostile text to @ret (of @size bytes, at least 4) as valid UTF-8 without control
  * characters: newlines and tabs become blanks, anything else that is not printable becomes '?'. What does not

@@ -14,9 +14,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/completion.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "client/cip.h"
+#include "protocol/method.h"
 
 const struct command commands[COMMANDS] = {
         [COMMAND_INSPECT] = {COMMAND_INSPECT, "inspect", "REF", 1, 1, "Sum up an image.",
@@ -60,23 +62,15 @@ enum option_kind {
         OPTION_ACTION,  /* enum action, whose value stands in the offset's place */
 };
 
-/* What bash offers for an option's value. */
-enum completion {
-        COMPLETE_NONE,
-        COMPLETE_FILE,
-        COMPLETE_FOLDER,
-        COMPLETE_COMMAND,
-};
-
 struct option {
         const char *name;
         char letter;       /* 0: none */
         const char *value; /* its name in help; NULL: takes none */
         enum option_kind kind;
-        size_t offset;     /* in struct arguments */
-        unsigned commands; /* a bit for each; 0: all */
-        enum completion completion;
-        const char *about; /* NULL: hidden */
+        size_t offset;                   /* in struct arguments */
+        unsigned commands;               /* a bit for each; 0: all */
+        enum completion_kind completion; /* of its value */
+        const char *about;
 };
 
 /* The defaults that the help of the options below tells. */
@@ -89,50 +83,49 @@ _Static_assert(CIP_STALL_TIMEOUT_MS == 60 * 1000, "--stall-timeout");
 
 static const struct option options[] = {
         {"output", 'o', "FILE", OPTION_TEXT, MEMBER(output),
-         ONLY(COMMAND_BLOB) | ONLY(COMMAND_MANIFEST) | ONLY(COMMAND_CONFIG), COMPLETE_FILE,
+         ONLY(COMMAND_BLOB) | ONLY(COMMAND_MANIFEST) | ONLY(COMMAND_CONFIG), COMPLETION_FILE,
          "write to FILE, which appears when it is whole"},
-        {"jobs", 'j', "N", OPTION_COUNT, MEMBER(jobs), ONLY(COMMAND_PULL), COMPLETE_NONE,
+        {"jobs", 'j', "N", OPTION_COUNT, MEMBER(jobs), ONLY(COMMAND_PULL), COMPLETION_NONE,
          "how many layers are fetched at once (6)"},
-        {"raw", 0, NULL, OPTION_FLAG, MEMBER(raw), ONLY(COMMAND_CALL), COMPLETE_NONE,
+        {"raw", 0, NULL, OPTION_FLAG, MEMBER(raw), ONLY(COMMAND_CALL), COMPLETION_NONE,
          "every ARG is JSON, and any METHOD is sent"},
-        {"json", 0, NULL, OPTION_FLAG, MEMBER(json), 0, COMPLETE_NONE, "print JSON, for programs"},
-        {"skopeo", 0, "COMMAND", OPTION_TEXT, MEMBER(skopeo), 0, COMPLETE_COMMAND,
+        {"json", 0, NULL, OPTION_FLAG, MEMBER(json), 0, COMPLETION_NONE, "print JSON, for programs"},
+        {"skopeo", 0, "COMMAND", OPTION_TEXT, MEMBER(skopeo), 0, COMPLETION_PROGRAM,
          "the server to start, its words separated by blanks (CIP_SKOPEO, else skopeo)"},
-        {"authfile", 0, "FILE", OPTION_TEXT, MEMBER(authfile), 0, COMPLETE_FILE,
+        {"authfile", 0, "FILE", OPTION_TEXT, MEMBER(authfile), 0, COMPLETION_FILE,
          "credentials for registries: a containers-auth.json(5) file"},
-        {"auth-stdin", 0, NULL, OPTION_FLAG, MEMBER(auth_stdin), 0, COMPLETE_NONE,
+        {"auth-stdin", 0, NULL, OPTION_FLAG, MEMBER(auth_stdin), 0, COMPLETION_NONE,
          "the same, read from standard input"},
-        {"no-creds", 0, NULL, OPTION_FLAG, MEMBER(no_creds), 0, COMPLETE_NONE,
+        {"no-creds", 0, NULL, OPTION_FLAG, MEMBER(no_creds), 0, COMPLETION_NONE,
          "use no credentials, even where there are some"},
-        {"cert-dir", 0, "DIR", OPTION_TEXT, MEMBER(cert_dir), 0, COMPLETE_FOLDER,
+        {"cert-dir", 0, "DIR", OPTION_TEXT, MEMBER(cert_dir), 0, COMPLETION_FOLDER,
          "certificates and keys for the registry: *.crt, *.cert, *.key"},
-        {"decryption-key", 0, "KEY", OPTION_LIST, MEMBER(decryption_keys), 0, COMPLETE_FILE,
+        {"decryption-key", 0, "KEY", OPTION_LIST, MEMBER(decryption_keys), 0, COMPLETION_FILE,
          "a key for encrypted images; may be given many times"},
-        {"tls-verify", 0, "BOOL", OPTION_BOOL, MEMBER(tls_verify), 0, COMPLETE_NONE,
+        {"tls-verify", 0, "BOOL", OPTION_BOOL, MEMBER(tls_verify), 0, COMPLETION_NONE,
          "false: allow plain HTTP and any certificate (true)"},
-        {"insecure-policy", 0, NULL, OPTION_FLAG, MEMBER(insecure_policy), 0, COMPLETE_NONE,
+        {"insecure-policy", 0, NULL, OPTION_FLAG, MEMBER(insecure_policy), 0, COMPLETION_NONE,
          "ask for no signatures, whatever policy.json says"},
-        {"policy", 0, "FILE", OPTION_TEXT, MEMBER(policy), 0, COMPLETE_FILE,
+        {"policy", 0, "FILE", OPTION_TEXT, MEMBER(policy), 0, COMPLETION_FILE,
          "the signature policy: a containers-policy.json(5) file"},
-        {"user-agent-prefix", 0, "TEXT", OPTION_TEXT, MEMBER(user_agent_prefix), 0, COMPLETE_NONE,
+        {"user-agent-prefix", 0, "TEXT", OPTION_TEXT, MEMBER(user_agent_prefix), 0, COMPLETION_NONE,
          "put before skopeo's user agent, where skopeo can do that"},
-        {"override-arch", 0, "ARCH", OPTION_TEXT, MEMBER(architecture), 0, COMPLETE_NONE,
+        {"override-arch", 0, "ARCH", OPTION_TEXT, MEMBER(architecture), 0, COMPLETION_NONE,
          "the architecture to pick out of a list, as amd64 or arm64"},
-        {"override-os", 0, "OS", OPTION_TEXT, MEMBER(os), 0, COMPLETE_NONE,
+        {"override-os", 0, "OS", OPTION_TEXT, MEMBER(os), 0, COMPLETION_NONE,
          "the operating system to pick, as linux"},
-        {"override-variant", 0, "VARIANT", OPTION_TEXT, MEMBER(variant), 0, COMPLETE_NONE,
+        {"override-variant", 0, "VARIANT", OPTION_TEXT, MEMBER(variant), 0, COMPLETION_NONE,
          "the variant of the architecture to pick, as v8"},
-        {"timeout", 0, "SECONDS", OPTION_SECONDS, MEMBER(timeout_ms), 0, COMPLETE_NONE,
+        {"timeout", 0, "SECONDS", OPTION_SECONDS, MEMBER(timeout_ms), 0, COMPLETION_NONE,
          "how long the server may take for one request; 0: for ever (120)"},
-        {"stall-timeout", 0, "SECONDS", OPTION_SECONDS, MEMBER(stall_timeout_ms), 0, COMPLETE_NONE,
+        {"stall-timeout", 0, "SECONDS", OPTION_SECONDS, MEMBER(stall_timeout_ms), 0, COMPLETION_NONE,
          "how long no byte may come; 0: for ever (60)"},
-        {"transcript", 0, "FILE", OPTION_TEXT, MEMBER(transcript), 0, COMPLETE_FILE,
+        {"transcript", 0, "FILE", OPTION_TEXT, MEMBER(transcript), 0, COMPLETION_FILE,
          "write what is said in the session to FILE, as JSON Lines"},
-        {"debug", 0, NULL, OPTION_FLAG, MEMBER(debug), 0, COMPLETE_NONE,
+        {"debug", 0, NULL, OPTION_FLAG, MEMBER(debug), 0, COMPLETION_NONE,
          "have skopeo log in detail, and show its log and the transcript on stderr"},
-        {"help", 'h', NULL, OPTION_ACTION, ACTION_HELP, 0, COMPLETE_NONE, "print help, of a command too"},
-        {"version", 'V', NULL, OPTION_ACTION, ACTION_VERSION, 0, COMPLETE_NONE, "print the version"},
-        {"completion", 0, NULL, OPTION_ACTION, ACTION_COMPLETION, 0, COMPLETE_NONE, NULL},
+        {"help", 'h', NULL, OPTION_ACTION, ACTION_HELP, 0, COMPLETION_NONE, "print help, of a command too"},
+        {"version", 'V', NULL, OPTION_ACTION, ACTION_VERSION, 0, COMPLETION_NONE, "print the version"},
 };
 
 /* Options of skopeo that are refused on purpose, as their values would be there for every user to see. */
@@ -193,8 +186,7 @@ static int no_such_option(const char *name, size_t len, struct cip_error *error)
                                      "--authfile FILE or --auth-stdin",
                                      word);
         for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-                if (options[i].about)
-                        text_nearest(&nearest, options[i].name);
+                text_nearest(&nearest, options[i].name);
         if (nearest.best)
                 return wrong(error, "there is no option '--%s'; did you mean '--%s'?", word, nearest.best);
         return wrong(error, "there is no option '--%s'; `cip --help` names them all", word);
@@ -454,7 +446,7 @@ static void print_options(FILE *file, const struct command *command)
                 char text[64], only[100];
                 int n = 0;
 
-                if (!option->about || (command && !is_for(option, command)))
+                if (command && !is_for(option, command))
                         continue;
                 if (option->letter)
                         n = snprintf(text, sizeof(text), "-%c, ", option->letter);
@@ -497,79 +489,59 @@ void arguments_print_help(FILE *file, const struct command *command)
 
 /* ---- completion ---- */
 
-/* The options of a command, each with a blank before it. */
-static void print_option_words(FILE *file, const struct command *command)
+/* What the protocol's methods are called, for `call`. */
+static void offer_methods(struct completer *completer)
 {
-        for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-                if (!options[i].about || !is_for(&options[i], command))
-                        continue;
-                if (options[i].letter)
-                        fprintf(file, " -%c", options[i].letter);
-                fprintf(file, " --%s", options[i].name);
-        }
+        for (size_t i = 0; i < METHODS; i++)
+                completion_offer(completer, methods[i].name, NULL);
 }
 
-/* The case of a value's options with the compgen action that completes them. */
-static void print_value_case(FILE *file, enum completion completion, const char *action)
+/* The options of a command, for completion; before a command all may stand. Returns how many. */
+static size_t completion_options(const struct command *command, struct completion_option *ret)
 {
-        const char *separator = "        ";
+        size_t n = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
                 const struct option *option = &options[i];
+                bool is_bool = option->kind == OPTION_BOOL;
 
-                /* A BOOL's value never stands in a word of its own. */
-                if (!option->value || option->kind == OPTION_BOOL || option->completion != completion)
+                if (command && !is_for(option, command))
                         continue;
-                if (option->letter)
-                        fprintf(file, "%s-%c", separator, option->letter), separator = " | ";
-                fprintf(file, "%s--%s", separator, option->name), separator = " | ";
+                ret[n++] = (struct completion_option){
+                        .name = option->name,
+                        .letter = option->letter,
+                        .takes_value = option->value,
+                        .attached = is_bool,
+                        .value = {is_bool ? COMPLETION_WORDS : option->completion,
+                                  is_bool ? "true|false" : NULL, NULL},
+                        .about = option->about,
+                };
         }
-        if (action)
-                fprintf(file, ")\n                mapfile -t COMPREPLY < <(compgen %s -- \"$cur\")\n", action);
-        else
-                fprintf(file, ")\n");
-        fprintf(file, "                return\n                ;;\n");
+        return n;
 }
 
-void arguments_print_completion(FILE *file, const char *const *methods, size_t n_methods)
+/* The references of images that lie on disk are files behind a colon. */
+#define TRANSPORTS "oci:|dir:|oci-archive:|docker-archive:|docker://|containers-storage:|docker-daemon:"
+
+void arguments_complete(const char *const *words, size_t n_words, FILE *out)
 {
-        fprintf(file, "# bash completion of cip(1), printed by `cip --completion`. SPDX-License-Identifier: "
-                      "Apache-2.0\n"
-                      "_cip() {\n"
-                      "        local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}\n"
-                      "        local command='' options word\n\n"
-                      "        COMPREPLY=()\n"
-                      "        for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-                      "                case $word in\n                ");
+        struct completion_option rows[COMMANDS + 1][ARRAY_SIZE(options)];
+        struct completion_command all[COMMANDS + 1] = {
+                {.options = rows[0], .n_options = completion_options(NULL, rows[0])},
+        };
+
         for (size_t i = 0; i < COMMANDS; i++)
-                fprintf(file, "%s%s", i ? " | " : "", commands[i].name);
-        fprintf(file, ")\n                        command=$word\n                        break\n               "
-                      "         ;;\n"
-                      "                esac\n        done\n        case $prev in\n");
-        print_value_case(file, COMPLETE_FILE, "-f");
-        print_value_case(file, COMPLETE_FOLDER, "-d");
-        print_value_case(file, COMPLETE_COMMAND, "-c");
-        print_value_case(file, COMPLETE_NONE, NULL);
-        fprintf(file, "        esac\n        case $command in\n");
-        for (size_t i = 0; i < COMMANDS; i++) {
-                fprintf(file, "        %s) options='", commands[i].name);
-                print_option_words(file, &commands[i]);
-                fprintf(file, "' ;;\n");
-        }
-        fprintf(file, "        *) options='");
-        print_option_words(file, NULL);
-        fprintf(file, "' ;;\n        esac\n"
-                      "        if [[ $cur == -* ]]; then\n"
-                      "                mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$cur\")\n"
-                      "        elif [[ -z $command ]]; then\n"
-                      "                mapfile -t COMPREPLY < <(compgen -W '");
-        for (size_t i = 0; i < COMMANDS; i++)
-                fprintf(file, "%s%s", i ? " " : "", commands[i].name);
-        fprintf(file,
-                "' -- \"$cur\")\n"
-                "        elif [[ $command == call && ($prev == call || $prev == + || $prev == -*) ]]; then\n"
-                "                mapfile -t COMPREPLY < <(compgen -W '");
-        for (size_t i = 0; i < n_methods; i++)
-                fprintf(file, "%s%s", i ? " " : "", methods[i]);
-        fprintf(file, "' -- \"$cur\")\n        fi\n}\ncomplete -o default -F _cip cip\n");
+                all[i + 1] = (struct completion_command){
+                        .name = commands[i].name,
+                        .about = commands[i].about,
+                        .options = rows[i + 1],
+                        .n_options = completion_options(&commands[i], rows[i + 1]),
+                        .first = {COMPLETION_WORD_FILE, TRANSPORTS, NULL},
+                };
+        all[COMMAND_PULL + 1].rest = (struct completion_value){COMPLETION_WORD_FILE, "oci:", NULL};
+        all[COMMAND_CALL + 1].first = (struct completion_value){COMPLETION_WORDS, NULL, offer_methods};
+        all[COMMAND_CALL + 1].rest = (struct completion_value){COMPLETION_WORD_FILE, TRANSPORTS, NULL};
+        all[COMMAND_CALL + 1].again = "+";
+        all[COMMAND_CALL + 1].options_end = true;
+        completion_answer(all, COMMANDS + 1, words, n_words, out);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The command line of cip: its commands and options as two tables, from which parsing, help, the nearest-name
- * hints and the bash completion follow. To add an option is to add a row and a member of struct arguments.
+ * hints and what shells complete follow. To add an option is to add a row and a member of struct arguments.
  */
 #ifndef CLIENT_ARGUMENTS_H
 #define CLIENT_ARGUMENTS_H
@@ -44,7 +44,6 @@ enum action {
         ACTION_RUN,
         ACTION_HELP,
         ACTION_VERSION,
-        ACTION_COMPLETION,
 };
 
 /* What a command line says. Strings are argv's own. Free it with arguments_clear. */
@@ -91,7 +90,7 @@ int arguments_parse(int argc, const char *const *argv, struct arguments *ret, st
 /* Prints the help of @command; NULL: that of the program. */
 void arguments_print_help(FILE *file, const struct command *command);
 
-/* Prints the completion script for bash. @methods are the words that `call` is completed with. */
-void arguments_print_completion(FILE *file, const char *const *methods, size_t n_methods);
+/* Answers what may stand in place of the last of @words, which are argv's behind the name. base/completion.h */
+void arguments_complete(const char *const *words, size_t n_words, FILE *out);
 
 #endif

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/completion.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/io.h"
@@ -348,16 +349,6 @@ static int print_version(void)
         return finish_stdout(EXIT_FINE);
 }
 
-static int print_completion(void)
-{
-        const char *names[METHODS];
-
-        for (size_t i = 0; i < METHODS; i++)
-                names[i] = methods[i].name;
-        arguments_print_completion(stdout, names, METHODS);
-        return finish_stdout(EXIT_FINE);
-}
-
 static void context_clear(struct context *context)
 {
         cip_options_free(context->options);
@@ -382,6 +373,10 @@ int main(int argc, char **argv)
         struct cip_error error;
 
         open_standard_descriptors();
+        if (argc > 1 && !strcmp(argv[1], COMPLETION_OPTION)) {
+                arguments_complete((const char *const *)argv + 2, (size_t)argc - 2, stdout);
+                return finish_stdout(EXIT_FINE);
+        }
         if (arguments_parse(argc, (const char *const *)argv, &arguments, &error) < 0) {
                 put_error(error.message);
                 return EXIT_USAGE;
@@ -392,8 +387,6 @@ int main(int argc, char **argv)
                 return finish_stdout(EXIT_FINE);
         case ACTION_VERSION:
                 return print_version();
-        case ACTION_COMPLETION:
-                return print_completion();
         case ACTION_RUN:
                 break;
         }

@@ -199,6 +199,17 @@ inspect_takes_an_image_without_layers() {
                 run 0 inspect --json oci:src/layers-0:t && json '.layers == [] and .size == 0'
 }
 
+archives_are_images_too() {
+        "$fixture_program" write gzip oci-archive:src/gzip.tar:t >&2 &&
+                "$fixture_program" write tar docker-archive:src/tar.tar:example.com/tar:t >&2 &&
+                run 0 pull oci-archive:src/gzip.tar:t oci:from-archive:t &&
+                run 0 pull oci:src/gzip:t oci:from-layout:t &&
+                diff -r from-archive from-layout >&2 &&
+                run 0 inspect --json docker-archive:src/tar.tar:example.com/tar:t && quiet &&
+                json '(.layers | length) == 2 and .labels.fixture == "tar" and .converted == true' &&
+                rm -rf from-archive from-layout src/gzip.tar src/tar.tar
+}
+
 manifest_is_printed_as_it_is() {
         local digest
 
@@ -693,18 +704,15 @@ options_reach_the_server() {
         done
 }
 
-# completed WORD ..: what bash offers for the last of them goes to out.
+# completed WORD ..: what shells offer for the last of them goes to out. Their scripts are tested in packaging/.
 completed() {
-        cip --completion >completion.bash
-        # shellcheck disable=SC2016
-        bash -c 'source ./completion.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _cip
-                printf "%s\n" "${COMPREPLY[@]}"' completed cip "$@" >out 2>err && quiet
+        cip --complete "$@" >out 2>err && quiet
 }
 
 completion_knows_the_tables() {
         completed ins && prints inspect && completed pull --jo && prints --jobs &&
-                completed inspect --jo && ! grep -q jobs out && completed --authfile aut && prints auth.json &&
-                completed call Get && prints GetFullConfig && completed pull --cert-dir sr && prints src
+                completed inspect --jo && ! grep -q jobs out && completed --authfile aut && prints file &&
+                completed call Get && prints GetFullConfig && completed pull --cert-dir sr && prints folder
 }
 
 man_page_is_complete() {
@@ -732,6 +740,7 @@ help_is_there() {
 
 it "inspect sums an image up" inspect_sums_up
 it "inspect takes an image without layers" inspect_takes_an_image_without_layers
+it "an image in an archive is one as any other" archives_are_images_too
 it "manifest prints the bytes as they came" manifest_is_printed_as_it_is
 it "config prints the bytes of the config" config_is_printed_as_it_is
 it "layers lists all of 300" layers_are_listed

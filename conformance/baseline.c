@@ -50,16 +50,27 @@ static const struct {
         const char *name;
         enum json_type type;
         size_t offset; /* of a text's char * in struct baseline_entry; 0: it is read otherwise */
-        bool optional;
+        enum { REQUIRED, REQUIRED_OF_CHECKS, OPTIONAL } need;
 } members[] = {
-        {"check", json_type_string, 0, false}, /* the catalogue's noun */
-        {"releases", json_type_array, 0, false},
-        {"defect", json_type_string, offsetof(struct baseline_entry, defect), false},
-        {"reference", json_type_string, offsetof(struct baseline_entry, reference), false},
-        {"mention", json_type_string, offsetof(struct baseline_entry, mention), true},
-        {"transcript", json_type_string, offsetof(struct baseline_entry, transcript), true},
-        {"sometimes", json_type_boolean, 0, true},
+        {"check", json_type_string, 0, REQUIRED}, /* the catalogue's noun */
+        {"releases", json_type_array, 0, REQUIRED},
+        {"defect", json_type_string, offsetof(struct baseline_entry, defect), REQUIRED},
+        {"effect", json_type_string, offsetof(struct baseline_entry, effect), REQUIRED_OF_CHECKS},
+        {"reproducer", json_type_string, offsetof(struct baseline_entry, reproducer), REQUIRED_OF_CHECKS},
+        {"shows", json_type_string, offsetof(struct baseline_entry, shows), OPTIONAL},
+        {"reference", json_type_string, offsetof(struct baseline_entry, reference), REQUIRED},
+        {"mention", json_type_string, offsetof(struct baseline_entry, mention), OPTIONAL},
+        {"transcript", json_type_string, offsetof(struct baseline_entry, transcript), OPTIONAL},
+        {"faults", json_type_string, offsetof(struct baseline_entry, faults), OPTIONAL},
+        {"sometimes", json_type_boolean, 0, OPTIONAL},
 };
+
+/* A client's defects are reproduced by its suite, scenario by scenario. */
+static bool is_required(const struct place *place, size_t i)
+{
+        return members[i].need == REQUIRED ||
+               (members[i].need == REQUIRED_OF_CHECKS && place->catalogue == &server_catalogue);
+}
 
 static const char *type_name(enum json_type type)
 {
@@ -102,12 +113,14 @@ static int judge_members(const struct place *place, struct json_object *object)
                 const char *name = member_name(place, i);
 
                 if (!json_object_object_get_ex(object, name, &member)) {
-                        if (members[i].optional)
+                        if (!is_required(place, i))
                                 continue;
                         return wrong(place, "\"%s\" is missing", name);
                 }
                 if (!json_object_is_type(member, members[i].type))
                         return wrong(place, "\"%s\" is no %s", name, type_name(members[i].type));
+                if (members[i].type == json_type_string && json_object_get_string_len(member) == 0)
+                        return wrong(place, "\"%s\" is empty", name);
         }
         return 0;
 }
@@ -303,9 +316,13 @@ void baseline_free(struct baseline *baseline)
         for (size_t i = 0; i < baseline->n_entries; i++) {
                 free(baseline->entries[i].releases);
                 free(baseline->entries[i].defect);
+                free(baseline->entries[i].effect);
+                free(baseline->entries[i].reproducer);
+                free(baseline->entries[i].shows);
                 free(baseline->entries[i].reference);
                 free(baseline->entries[i].mention);
                 free(baseline->entries[i].transcript);
+                free(baseline->entries[i].faults);
         }
         free(baseline->entries);
         free(baseline->name);
@@ -317,24 +334,29 @@ static bool in_range(const struct release_range *range, struct version version)
         return version_compare(range->first, version) <= 0 && version_compare(version, range->last) <= 0;
 }
 
-const struct baseline_entry *baseline_find(const struct baseline *baseline, const struct check *check,
-                                           struct version protocol, const char *release, const char *message)
+bool baseline_entry_holds(const struct baseline_entry *entry, struct version protocol, const char *release)
 {
         struct version skopeo;
         bool has_release = version_parse(release, &skopeo) == 0;
 
+        for (size_t i = 0; i < entry->n_releases; i++) {
+                const struct release_range *range = &entry->releases[i];
+
+                if (range->first.major == 0 ? in_range(range, protocol) : has_release && in_range(range, skopeo))
+                        return true;
+        }
+        return false;
+}
+
+const struct baseline_entry *baseline_find(const struct baseline *baseline, const struct check *check,
+                                           struct version protocol, const char *release, const char *message)
+{
         for (size_t i = 0; baseline && i < baseline->n_entries; i++) {
                 const struct baseline_entry *entry = &baseline->entries[i];
 
-                if (entry->check != check || (message && entry->mention && !strstr(message, entry->mention)))
-                        continue;
-                for (size_t j = 0; j < entry->n_releases; j++) {
-                        bool of_protocol = entry->releases[j].first.major == 0;
-
-                        if (of_protocol ? in_range(&entry->releases[j], protocol)
-                                        : has_release && in_range(&entry->releases[j], skopeo))
-                                return entry;
-                }
+                if (entry->check == check && !(message && entry->mention && !strstr(message, entry->mention)) &&
+                    baseline_entry_holds(entry, protocol, release))
+                        return entry;
         }
         return NULL;
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "conformance/observe.h"
 #include "protocol/message.h"
 #include "protocol/method.h"
 #include "protocol/packet.h"
@@ -33,9 +34,10 @@ struct check {
         struct version since;  /* the first version that it holds for; VERSION_OLDEST where it always did */
         struct version until;  /* the first that it holds for no more; {0}: it still does */
         const char *requires;  /* one sentence, in the present tense: what a server does */
-        const char *reference; /* anchor in docs/protocol.md, without '#': "data-pipes" */
+        const char *reference; /* rules of docs/protocol.md, separated by blanks (rules.h): "packet-limit" */
         void (*run)(struct check_context *c);
         bool own_start;     /* the check calls check_start itself; else the server is up and initialized */
+        unsigned timeout_s; /* seconds that it may take where --timeout does not say; 0: as long as most */
         const void *detail; /* what else its catalogue knows of it */
 };
 
@@ -44,6 +46,7 @@ struct check_group {
         const char *about; /* one sentence */
         const struct check *checks;
         const size_t *n_checks;
+        bool opt_in; /* its checks run only where a filter names the group */
 };
 
 /* Every group, in the order of reports. One file each: conformance/checks-NAME.c */
@@ -55,7 +58,14 @@ extern const size_t n_check_groups;
 enum server_socket {
         SERVER_SEQPACKET,
         SERVER_STREAM,
-        SERVER_NOTHING, /* /dev/null in the socket's place */
+        SERVER_NOTHING, /* /dev/null in the socket's place; the rest are in it likewise */
+        SERVER_CLOSED,
+        SERVER_FILE,
+        SERVER_FOLDER,
+        SERVER_PIPE,
+        SERVER_TERMINAL,
+        SERVER_DATAGRAM,    /* a socket of the internet, without a connection */
+        SERVER_UNCONNECTED, /* a socket of the right kind that has no other end */
 };
 
 struct server_start {
@@ -65,6 +75,12 @@ struct server_start {
         int socket_target;               /* the socket's number in the server, for --sockfd N (else 0) */
         enum server_socket socket;
         bool no_initialize; /* leave Initialize to the check */
+        bool no_subcommand; /* global_flags alone: `skopeo --help` */
+        int stdout_fd;      /* borrowed; 0: standard output is /dev/null */
+        int more_fd;        /* borrowed; 0: none. One more descriptor for the server .. */
+        int more_target;    /* .. and the number that it has there */
+        /* NULL-terminated, may be NULL: "NAME=VALUE" in the place of the world's, "NAME" for none. */
+        const char *const *environment;
 };
 
 /*
@@ -111,6 +127,18 @@ const char *check_stderr(struct check_context *c);
 
 /* How many pipes, sockets and files (not directories, devices, Go's own epoll and eventfd) it has open. */
 size_t check_server_fds(struct check_context *c);
+
+/* What the server, with all that it started, has in use now. */
+void check_server_use(struct check_context *c, struct process_use *ret);
+
+/* Whether it has ended, without waiting. */
+bool check_has_ended(struct check_context *c);
+
+/* Seconds that the check may take in all. */
+double check_timeout(struct check_context *c);
+
+/* Writes no transcript from here on: for what is said so often that it would fill a disk. */
+void check_end_transcript(struct check_context *c);
 
 /* ---- talking ---- */
 
@@ -182,6 +210,13 @@ const char *check_folder(struct check_context *c);
 
 /* The fixture as an OCI layout in the check's folder: "oci:DIR:latest". Valid to the check's end. */
 const char *check_fixture(struct check_context *c, const char *name);
+
+/*
+ * The fixture as an archive in the check's folder, with the tag "latest": "oci-archive:FILE", where @transport is
+ * "oci-archive" or "docker-archive" and FILE ends in /@name. One that ends in .gz is compressed.
+ */
+const char *check_fixture_archive(struct check_context *c, const char *fixture, const char *transport,
+                                  const char *name);
 
 /* The path of that layout, so that a check can break something in it. */
 const char *check_fixture_path(struct check_context *c, const char *name);

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "conformance/groups.h"
 #include "conformance/sample.h"
+#include "image/fixture.h"
 
 #define NAMED(name) .id = "blobs/" name
 
@@ -350,13 +351,205 @@ static void leave_no_descriptor(struct check_context *c)
                    before, after);
 }
 
+/* ---- algorithms, readers, and what else is asked for ---- */
+
+static void sha512_is_whole(struct check_context *c)
+{
+        expect_whole(c, "sha512", "blobs.sha512-is-whole");
+}
+
+static void flip_first_byte(struct check_context *c, const char *path)
+{
+        CLEANUP(cleanup_free) char *data = NULL;
+        size_t len;
+
+        sample_read_file(c, path, &data, &len);
+        if (!len)
+                check_error(c, "%s is empty", path);
+        data[0] ^= 1;
+        sample_write_file(c, path, data, len);
+}
+
+static void sha512_is_verified(struct check_context *c)
+{
+        const struct content *layer = sample_layer_of(c, "sha512", 0);
+
+        flip_first_byte(c, sample_blob_path(c, "sha512", layer->digest));
+        expect_broken_refused(c, "sha512", "blobs.sha512-is-verified", layer,
+                              "a layer whose bytes do not have its sha512 digest");
+}
+
+static void config_is_verified(struct check_context *c)
+{
+        const struct content *config = &check_fixture_manifest(c, "layers-1")->config;
+
+        flip_first_byte(c, sample_blob_path(c, "layers-1", config->digest));
+        expect_broken_refused(c, "layers-1", "blobs.config-is-verified", config,
+                              "a config whose bytes do not have its digest");
+}
+
+/* The first and the last layer of each fixture, but of the two that take long and show no more. */
+static void of_each_fixture(struct check_context *c)
+{
+        for (size_t f = 0; f < n_fixtures; f++) {
+                const struct manifest *manifest;
+                uint64_t id;
+
+                if (!fixtures[f].good || fixtures[f].list || !strcmp(fixtures[f].name, "blob-64m") ||
+                    !strcmp(fixtures[f].name, "layers-2000"))
+                        continue;
+                manifest = check_fixture_manifest(c, fixtures[f].name);
+                id = check_open_image(
+                        c, fixtures[f].docker
+                                   ? sample_dir(c, fixtures[f].name,
+                                                check_text(c, "blobs.of-each-fixture.%s", fixtures[f].name))
+                                   : sample_reference(c, fixtures[f].name, "blobs.of-each-fixture"));
+                for (size_t i = 0;
+                     i<manifest->n_entries; i += manifest->n_entries> 1 ? manifest->n_entries - 1 : 1) {
+                        CLEANUP(cleanup_free) char *data = NULL;
+                        const struct content *layer = &manifest->entries[i];
+                        size_t len;
+
+                        sample_fetch_ok(c, "GetBlob", sample_blob_args(c, id, layer->digest, layer->size),
+                                        &data, &len);
+                        sample_check_digest(
+                                c, data, len, layer->digest,
+                                check_text(c, "layer %zu of the fixture %s", i + 1, fixtures[f].name));
+                }
+        }
+}
+
+static void reader_gone_is_reported(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer piped = {0};
+        CLEANUP_ANSWER struct answer finish = {0};
+        const struct content *config = &check_fixture_manifest(c, "config-1m")->config;
+
+        sample_get_blob(c, sample_open(c, "config-1m", "blobs.reader-gone-is-reported"), config, &piped);
+        fd_clear(&piped.packet.fds[0]);
+        check_call(c, &finish, "FinishPipe", "[%" PRIu64 "]", piped.pipeid);
+        check_that(c, !finish.success,
+                   "FinishPipe should report that the reader left before the blob of 1 MiB was "
+                   "written; it succeeds");
+}
+
+static void reader_gone_is_survived(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer piped = {0};
+        CLEANUP_ANSWER struct answer finish = {0};
+        CLEANUP(cleanup_free) char *data = NULL;
+        const struct content *config = &check_fixture_manifest(c, "config-1m")->config;
+        uint64_t id = sample_open(c, "config-1m", "blobs.reader-gone-is-survived");
+        char buffer[1000];
+        size_t len;
+
+        sample_get_blob(c, id, config, &piped);
+        check_that(c, check_read(c, piped.packet.fds[0], buffer, sizeof(buffer)) == sizeof(buffer),
+                   "the pipe ends before its first %zu bytes came", sizeof(buffer));
+        fd_clear(&piped.packet.fds[0]);
+        check_call(c, &finish, "FinishPipe", "[%" PRIu64 "]", piped.pipeid);
+        sample_fetch_ok(c, "GetBlob", sample_blob_args(c, id, config->digest, config->size), &data, &len);
+        sample_check_digest(c, data, len, config->digest, "a blob that is fetched again after its reader left");
+}
+
+/* A call of GetBlob, whatever comes: "refused", or "served"; *@ret_len: bytes. */
+static const char *try_blob(struct check_context *c, uint64_t id, const char *digest, int64_t size,
+                            size_t *ret_len)
+{
+        CLEANUP_ANSWER struct answer piped = {0};
+        CLEANUP_ANSWER struct answer finish = {0};
+        CLEANUP(cleanup_free) char *data = NULL;
+
+        check_expect_open(c);
+        *ret_len = 0;
+        check_call(c, &piped, "GetBlob", "%s", sample_blob_args(c, id, digest, size));
+        if (!piped.success || piped.packet.n_fds < 1)
+                return "refused by GetBlob";
+        check_read_and_finish(c, &piped, &finish, &data, ret_len);
+        return finish.success ? "served" : "refused by FinishPipe";
+}
+
+static void manifest_as_a_blob(struct check_context *c)
+{
+        const char *digest = sample_digest(c, "layers-1"), *path = sample_blob_path(c, "layers-1", digest);
+        uint64_t id = sample_open(c, "layers-1", "blobs.manifest-as-a-blob");
+        struct stat st;
+        size_t len;
+
+        if (stat(path, &st) < 0)
+                check_error(c, "cannot see %s", path);
+        check_record(c, "%s", try_blob(c, id, digest, st.st_size, &len));
+}
+
+/* In the same layout, and not of this image. */
+static void blob_of_another_image(struct check_context *c)
+{
+        static const struct sample_layer layer = {MEDIA_OCI_LAYER, "of another image"};
+        char digest[DIGEST_TEXT_SIZE];
+        uint64_t id = sample_open(c, "layers-1", "blobs.blob-of-another-image");
+        size_t len;
+
+        sample_add_image(c, "another", NULL, &layer, 1);
+        if (digest_of(DIGEST_SHA256, layer.data, strlen(layer.data), digest) < 0)
+                check_error(c, "cannot hash");
+        check_record(c, "%s", try_blob(c, id, digest, (int64_t)strlen(layer.data), &len));
+}
+
+static void bytes_before_a_smaller_size(struct check_context *c)
+{
+        const struct content *layer = sample_layer_of(c, "blob-65536", 0);
+        size_t len;
+
+        try_blob(c, sample_open(c, "blob-65536", "blobs.bytes-before-a-smaller-size"), layer->digest, 1000,
+                 &len);
+        check_record(c, "%zu of 65536 bytes", len);
+}
+
+static void bytes_before_a_wrong_digest(struct check_context *c)
+{
+        const struct content *layer = broken_content(c, "broken-digest", is_of_another_digest);
+        size_t len;
+
+        try_blob(c, sample_open(c, "broken-digest", "blobs.bytes-before-a-wrong-digest"), layer->digest,
+                 layer->size, &len);
+        check_record(c, len == (size_t)layer->size ? "all bytes" : len ? "some bytes" : "no bytes");
+}
+
+static void upper_case_digest(struct check_context *c)
+{
+        const struct content *layer = sample_layer_of(c, "layers-1", 0);
+        uint64_t id = sample_open(c, "layers-1", "blobs.upper-case-digest");
+        char *digest = strdup(layer->digest);
+
+        if (!digest)
+                check_error(c, "out of memory");
+        for (char *p = strchr(digest, ':'); p && *p; p++)
+                if (*p >= 'a' && *p <= 'f')
+                        *p = (char)(*p - 'a' + 'A');
+        sample_must_be_refused(c, "GetBlob", sample_blob_args(c, id, digest, layer->size),
+                               "a digest in capital letters");
+        free(digest);
+}
+
+static void digest_of_another_algorithm_is_refused(struct check_context *c)
+{
+        static const char *const digests[] = {
+                "md5:d41d8cd98f00b204e9800998ecf8427e", "sha256:e3b0c44298fc1c149afbf4c8996fb924",
+                "sha512:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"};
+        uint64_t id = sample_open(c, "layers-1", "blobs.digest-of-another-algorithm-is-refused");
+
+        for (size_t i = 0; i < ARRAY_SIZE(digests); i++)
+                sample_must_be_refused(c, "GetBlob", sample_blob_args(c, id, digests[i], 0),
+                                       check_text(c, "the digest '%s'", digests[i]));
+}
+
 const struct check checks_blobs[] = {
         {
                 NAMED("empty-is-whole"),
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A blob of no bytes comes as an empty pipe.",
-                .reference = "getblob",
+                .reference = "get-blob",
                 .run = empty_is_whole,
         },
         {
@@ -364,7 +557,7 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A blob of one byte arrives whole.",
-                .reference = "getblob",
+                .reference = "get-blob",
                 .run = one_byte_is_whole,
         },
         {
@@ -372,7 +565,7 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A blob of 65,535 bytes, one less than a pipe holds, arrives whole.",
-                .reference = "getblob",
+                .reference = "get-blob",
                 .run = less_than_a_pipe_is_whole,
         },
         {
@@ -380,7 +573,7 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A blob of 65,536 bytes, just what a pipe holds, arrives whole.",
-                .reference = "getblob",
+                .reference = "get-blob",
                 .run = a_pipe_is_whole,
         },
         {
@@ -388,7 +581,7 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A blob of 65,537 bytes, one more than a pipe holds, arrives whole.",
-                .reference = "getblob",
+                .reference = "get-blob",
                 .run = more_than_a_pipe_is_whole,
         },
         {
@@ -396,7 +589,7 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A blob of 64 MiB arrives whole.",
-                .reference = "getblob",
+                .reference = "get-blob",
                 .run = large_is_whole,
         },
         {
@@ -405,7 +598,7 @@ const struct check checks_blobs[] = {
                 .since = VERSION_OLDEST,
                 .requires =
                         "The value of GetBlob is the size of the blob in bytes, or -1 where it is not known.",
-                .reference = "getblob",
+                .reference = "blob-value",
                 .run = value_is_the_size,
         },
         {
@@ -413,7 +606,7 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "GetBlob sends the image's config too, as it is stored.",
-                .reference = "getblob",
+                .reference = "blob-of-any-kind",
                 .run = config_is_a_blob,
         },
         {
@@ -421,7 +614,7 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A blob that is smaller than the size that was asked for is reported.",
-                .reference = "getblob",
+                .reference = "finish-size blob-verified",
                 .run = larger_size_is_reported,
         },
         {
@@ -429,7 +622,7 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A blob that is larger than the size that was asked for is reported.",
-                .reference = "getblob",
+                .reference = "finish-size blob-verified",
                 .run = smaller_size_is_reported,
         },
         {
@@ -438,7 +631,7 @@ const struct check checks_blobs[] = {
                 .since = VERSION_OLDEST,
                 .requires =
                         "The size 0 is verified as any other is: it does not mean that the size is unknown.",
-                .reference = "getblob",
+                .reference = "finish-size",
                 .run = size_zero_is_reported,
         },
         {
@@ -446,7 +639,7 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "GetBlob of a digest that no blob has is refused, by the answer or by FinishPipe.",
-                .reference = "getblob",
+                .reference = "blob-missing",
                 .run = unknown_digest_is_refused,
         },
         {
@@ -454,7 +647,7 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "GetBlob of what is no digest is refused.",
-                .reference = "getblob",
+                .reference = "digest-argument",
                 .run = malformed_digest_is_refused,
         },
         {
@@ -462,7 +655,7 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "GetBlob does not take a path in the place of a digest.",
-                .reference = "getblob",
+                .reference = "digest-argument",
                 .run = path_for_a_digest_is_refused,
         },
         {
@@ -470,7 +663,7 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A layer that the manifest names and that is not there is refused.",
-                .reference = "getblob",
+                .reference = "blob-missing",
                 .run = missing_is_refused,
         },
         {
@@ -478,7 +671,7 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A layer that does not have the size of the manifest is reported.",
-                .reference = "getblob",
+                .reference = "finish-size",
                 .run = wrong_size_of_manifest_is_reported,
         },
         {
@@ -486,7 +679,7 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A blob that does not have the digest that was asked for is reported.",
-                .reference = "getblob",
+                .reference = "finish-digest blob-verified",
                 .run = wrong_digest_is_reported,
         },
         {
@@ -494,7 +687,7 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A blob that cannot be read is refused, by the answer or by FinishPipe.",
-                .reference = "getblob",
+                .reference = "finish-source",
                 .run = unreadable_is_reported,
         },
         {
@@ -502,7 +695,7 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A blob that failed does not keep the next one from coming.",
-                .reference = "getblob",
+                .reference = "blob-failure",
                 .run = failure_is_survived,
         },
         {
@@ -510,7 +703,7 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "Two blobs can be read by turns.",
-                .reference = "getblob",
+                .reference = "many-pipes",
                 .run = two_at_once,
         },
         {
@@ -518,7 +711,7 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "The same blob can be open twice; each pipe has all of it.",
-                .reference = "getblob",
+                .reference = "blob-same-twice",
                 .run = same_twice_at_once,
         },
         {
@@ -526,8 +719,105 @@ const struct check checks_blobs[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A blob that was fetched leaves no descriptor open in the server.",
-                .reference = "finishpipe",
+                .reference = "pipe-leaves-nothing",
                 .run = leave_no_descriptor,
+        },
+        {
+                NAMED("sha512-is-whole"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A blob with a sha512 digest arrives whole.",
+                .reference = "get-blob digest-argument",
+                .run = sha512_is_whole,
+        },
+        {
+                NAMED("sha512-is-verified"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires =
+                        "A blob that does not have its sha512 digest is refused, by FinishPipe at the latest.",
+                .reference = "blob-verified finish-digest",
+                .run = sha512_is_verified,
+        },
+        {
+                NAMED("config-is-verified"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A config that does not have its digest is refused as any blob is.",
+                .reference = "blob-verified finish-digest",
+                .run = config_is_verified,
+        },
+        {
+                NAMED("of-each-fixture"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "The first and the last layer of each fixture arrive whole.",
+                .reference = "get-blob",
+                .run = of_each_fixture,
+        },
+        {
+                NAMED("reader-gone-is-reported"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "FinishPipe reports that the client closed its end before a blob was written.",
+                .reference = "finish-epipe",
+                .run = reader_gone_is_reported,
+        },
+        {
+                NAMED("reader-gone-is-survived"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A blob whose reader left can be fetched again.",
+                .reference = "reader-gone blob-failure",
+                .run = reader_gone_is_survived,
+        },
+        {
+                NAMED("manifest-as-a-blob"),
+                .level = LEVEL_INFO,
+                .since = VERSION_OLDEST,
+                .requires = "Records whether GetBlob serves the image's manifest.",
+                .reference = "blob-of-the-layout",
+                .run = manifest_as_a_blob,
+        },
+        {
+                NAMED("blob-of-another-image"),
+                .level = LEVEL_INFO,
+                .since = VERSION_OLDEST,
+                .requires = "Records whether GetBlob serves a blob of the layout that is of another image.",
+                .reference = "blob-of-the-layout",
+                .run = blob_of_another_image,
+        },
+        {
+                NAMED("bytes-before-a-smaller-size"),
+                .level = LEVEL_INFO,
+                .since = VERSION_OLDEST,
+                .requires = "Records how much of a blob comes when a smaller size is asked for.",
+                .reference = "finish-size",
+                .run = bytes_before_a_smaller_size,
+        },
+        {
+                NAMED("bytes-before-a-wrong-digest"),
+                .level = LEVEL_INFO,
+                .since = VERSION_OLDEST,
+                .requires = "Records how much comes of a blob whose digest is wrong.",
+                .reference = "finish-digest",
+                .run = bytes_before_a_wrong_digest,
+        },
+        {
+                NAMED("upper-case-digest"),
+                .level = LEVEL_SHOULD,
+                .since = VERSION_OLDEST,
+                .requires = "A digest in capital letters is refused.",
+                .reference = "digest-argument",
+                .run = upper_case_digest,
+        },
+        {
+                NAMED("digest-of-another-algorithm-is-refused"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A digest of an unknown algorithm, or of the wrong length, is refused.",
+                .reference = "digest-argument",
+                .run = digest_of_another_algorithm_is_refused,
         },
 };
 const size_t n_checks_blobs = ARRAY_SIZE(checks_blobs);

@@ -222,6 +222,48 @@ static void run_later_methods(struct check_context *c)
         check_record(c, "%s", names[0] ? names : "none");
 }
 
+static void run_finish_pipe_early(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer answer = {0};
+
+        start_uninitialized(c);
+        check_call_refused(c, &answer, "FinishPipe", "[7]");
+        check_call_ok(c, &answer, "Initialize", "[]");
+}
+
+static void run_method_blank(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer answer = {0};
+
+        check_call_refused(c, &answer, " OpenImage", "[\"%s\"]", check_fixture(c, "layers-1"));
+        check_call_refused(c, &answer, "OpenImage ", "[\"%s\"]", check_fixture(c, "layers-1"));
+        check_call_refused(c, &answer, "Open", "[\"%s\"]", check_fixture(c, "layers-1"));
+}
+
+static void run_unknown_method_arguments(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer answer = {0};
+
+        check_call_refused(c, &answer, UNKNOWN "WithArguments", "[1, \"two\", null, {}, [], -1.5, true]");
+        check_that(c, strstr(answer.error, UNKNOWN "WithArguments"),
+                   "expected an unknown method to be named whatever its arguments are, got: %.500s",
+                   answer.error);
+}
+
+/* A client that asks for a method to learn whether it is there gets the same answer each time. */
+static void run_unknown_method_again(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer first = {0}, again = {0};
+
+        check_call_refused(c, &first, UNKNOWN "Again", "[]");
+        for (int i = 0; i < 20; i++) {
+                check_call_refused(c, &again, UNKNOWN "Again", "[]");
+                check_that(c, strcmp(first.error, again.error) == 0,
+                           "expected the same error each time, got first: %.300s; and then: %.300s",
+                           first.error, again.error);
+        }
+}
+
 #define HANDSHAKE(name, check_level, text, anchor, function, starts)                                          \
         {                                                                                                     \
                 .id = "handshake/" name, .level = (check_level), .since = VERSION_OLDEST, .requires = (text), \
@@ -230,36 +272,47 @@ static void run_later_methods(struct check_context *c)
 
 const struct check checks_handshake[] = {
         HANDSHAKE("version", LEVEL_MUST, "Initialize's value is a version MAJOR.MINOR.PATCH, 0.2.3 or later.",
-                  "initialize", run_version, true),
-        HANDSHAKE("announced", LEVEL_INFO, "Records the version that Initialize announces.", "versions",
+                  "initialize-value", run_version, true),
+        HANDSHAKE("announced", LEVEL_INFO, "Records the version that Initialize announces.", "initialize-value",
                   run_announced, true),
         HANDSHAKE("initialize-first", LEVEL_MUST,
-                  "Before Initialize every method but FinishPipe and Shutdown is refused.", "initialize",
+                  "Before Initialize every method but FinishPipe and Shutdown is refused.", "initialize-first",
                   run_initialize_first, true),
         HANDSHAKE("initialize-first-named", LEVEL_SHOULD,
-                  "The error of a method that comes before Initialize names Initialize.", "initialize",
+                  "The error of a method that comes before Initialize names Initialize.", "initialize-first",
                   run_initialize_first_named, true),
         HANDSHAKE("initialize-late", LEVEL_SHOULD, "Initialize succeeds after calls that were refused.",
-                  "initialize", run_initialize_late, true),
+                  "initialize-late", run_initialize_late, true),
         HANDSHAKE("initialize-once", LEVEL_MUST, "A second Initialize is refused, and the server still serves.",
-                  "initialize", run_initialize_once, false),
+                  "initialize-once", run_initialize_once, false),
         HANDSHAKE("initialize-arguments", LEVEL_SHOULD,
-                  "Initialize with an argument is refused, and one without it then succeeds.", "initialize",
+                  "Initialize with an argument is refused, and one without it then succeeds.", "argument-count",
                   run_initialize_arguments, true),
         HANDSHAKE("unknown-method", LEVEL_MUST, "An unknown method is refused, and the server still serves.",
-                  "methods", run_unknown_method, false),
-        HANDSHAKE("unknown-method-named", LEVEL_SHOULD, "The error of an unknown method names it.", "methods",
-                  run_unknown_method_named, false),
+                  "unknown-method session-goes-on", run_unknown_method, false),
+        HANDSHAKE("unknown-method-named", LEVEL_SHOULD, "The error of an unknown method names it.",
+                  "unknown-method", run_unknown_method_named, false),
         HANDSHAKE("method-case", LEVEL_SHOULD, "Method names differ by case: `openimage` is unknown.",
-                  "methods", run_method_case, false),
+                  "method-case method-member", run_method_case, false),
         HANDSHAKE("methods-of-version", LEVEL_MUST, "Every method of the announced version is known.",
-                  "versions", run_methods_of_version, false),
+                  "version-methods", run_methods_of_version, false),
         {.id = "handshake/later-methods",
          .level = LEVEL_INFO,
          .since = VERSION_OLDEST,
          .until = VERSION_NEWEST,
          .requires = "Records which methods of later versions than the announced one are known.",
-         .reference = "versions",
+         .reference = "later-methods",
          .run = run_later_methods},
+        HANDSHAKE("finish-pipe-early", LEVEL_SHOULD,
+                  "FinishPipe before Initialize is refused, and Initialize then succeeds.", "finish-early",
+                  run_finish_pipe_early, true),
+        HANDSHAKE("method-blank", LEVEL_SHOULD,
+                  "A blank before or behind a method's name, and a part of it, are unknown methods.",
+                  "method-member", run_method_blank, false),
+        HANDSHAKE("unknown-method-arguments", LEVEL_SHOULD,
+                  "An unknown method is refused as such whatever its arguments are.", "unknown-method",
+                  run_unknown_method_arguments, false),
+        HANDSHAKE("unknown-method-again", LEVEL_SHOULD, "An unknown method is refused alike each time.",
+                  "unknown-method session-goes-on", run_unknown_method_again, false),
 };
 const size_t n_checks_handshake = ARRAY_SIZE(checks_handshake);

@@ -257,13 +257,174 @@ static void piped_and_not_agree(struct check_context *c)
                    json_object_to_json_string(answer.value), data);
 }
 
+/* ---- both ways ---- */
+
+/* Two layers alike and one between them. */
+static void same_layer_twice(struct check_context *c)
+{
+        static const struct sample_layer layers[] = {
+                {MEDIA_OCI_LAYER, "the same"}, {MEDIA_OCI_LAYER, "another"}, {MEDIA_OCI_LAYER, "the same"}};
+        CLEANUP(layers_clear) struct layers list = {0};
+        CLEANUP_ANSWER struct answer answer = {0};
+        uint64_t id = check_open_image(
+                c, sample_add_image(c, "layers.same-layer-twice", NULL, layers, ARRAY_SIZE(layers)));
+
+        check_call_ok(c, &answer, "GetLayerInfo", "[%" PRIu64 "]", id);
+        parse(c, answer.value, "GetLayerInfo", &list);
+        check_that(
+                c,
+                list.n == 3 && !strcmp(list.layer[0].digest, list.layer[2].digest) &&
+                        strcmp(list.layer[0].digest, list.layer[1].digest) != 0,
+                "a layer that the manifest has twice should be listed twice, the list has %zu layers: %.400s",
+                list.n, json_object_to_json_string(answer.value));
+}
+
+static void foreign_media_type(struct check_context *c)
+{
+        static const struct sample_layer layers[] = {
+                {"application/vnd.example.layer.v1+odd", "of an odd type"}};
+        CLEANUP(layers_clear) struct layers list = {0};
+        CLEANUP_ANSWER struct answer answer = {0};
+        uint64_t id = check_open_image(c, sample_add_image(c, "layers.foreign-media-type", NULL, layers, 1));
+
+        check_call_ok(c, &answer, "GetLayerInfo", "[%" PRIu64 "]", id);
+        parse(c, answer.value, "GetLayerInfo", &list);
+        check_that(
+                c, list.n == 1 && !strcmp(list.layer[0].media_type, layers[0].media_type),
+                "a media type that nobody knows should be listed as the manifest has it, the list is: %.400s",
+                json_object_to_json_string(answer.value));
+}
+
+/* As many as fit the buffer of clients. */
+static void two_hundred_are_whole(struct check_context *c)
+{
+        CLEANUP(layers_clear) struct layers list = {0};
+        CLEANUP_ANSWER struct answer answer = {0};
+        uint64_t id = check_open_image(c, sample_add_layers(c, "layers.two-hundred-are-whole", 200));
+
+        check_call_ok(c, &answer, "GetLayerInfo", "[%" PRIu64 "]", id);
+        parse(c, answer.value, "GetLayerInfo", &list);
+        check_that(c, list.n == 200, "200 layers should be listed, %zu are", list.n);
+        for (size_t i = 0; i < list.n; i++)
+                check_that(c, list.layer[i].size == (int64_t)i + 1,
+                           "layer %zu of 200 should have %zu bytes as in the manifest, it has %" PRId64, i + 1,
+                           i + 1, list.layer[i].size);
+}
+
+static void of_the_picked_platform(struct check_context *c)
+{
+        CLEANUP(layers_clear) struct layers list = {0};
+        CLEANUP_ANSWER struct answer answer = {0};
+        CLEANUP(cleanup_free) char *data = NULL;
+        CLEANUP(cleanup_manifest_free) struct manifest *manifest = NULL;
+        const char *reference = sample_reference(c, "index", "layers.of-the-picked-platform");
+        static const char *const flags[] = {"--override-os", "linux", "--override-arch", "ppc64le", NULL};
+        struct cip_error error = {0};
+        uint64_t id;
+        size_t len;
+
+        check_start(c, &(struct server_start){.global_flags = flags});
+        id = check_open_image(c, reference);
+        sample_fetch_ok(c, "GetManifest", sample_args(c, id), &data, &len);
+        if (manifest_parse(data, len, &manifest, &error) < 0 || manifest->n_entries != 1)
+                check_fail(c, "the manifest that was picked cannot be read: %s", error.message);
+        check_call_ok(c, &answer, "GetLayerInfo", "[%" PRIu64 "]", id);
+        parse(c, answer.value, "GetLayerInfo", &list);
+        check_that(
+                c, list.n == 1 && !strcmp(list.layer[0].digest, manifest->entries[0].digest),
+                "the layers of the platform that was picked should be listed, which is %s; the list is: %.400s",
+                manifest->entries[0].digest, json_object_to_json_string(answer.value));
+}
+
+static void broken_manifest_is_refused(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer opened = {0};
+        CLEANUP_ANSWER struct answer answer = {0};
+        uint64_t id;
+
+        check_call(c, &opened, "OpenImage", "[\"%s\"]",
+                   sample_reference(c, "broken-manifest", "layers.broken-manifest-is-refused"));
+        if (!opened.success)
+                return;
+        check_that(c, json_get_uint(opened.value, JSON_INTEGER_MAX, &id), "OpenImage gives no image id");
+        check_call_refused(c, &answer, "GetLayerInfo", "[%" PRIu64 "]", id);
+}
+
+/* Each layer of a docker image, as GetBlob must take it. */
+static void docker_layers_can_be_fetched(struct check_context *c)
+{
+        CLEANUP(layers_clear) struct layers list = {0};
+        CLEANUP_ANSWER struct answer answer = {0};
+        const struct manifest *stored = check_fixture_manifest(c, "docker");
+        uint64_t id = check_open_image(c, sample_dir(c, "docker", "layers.docker-layers-can-be-fetched"));
+
+        check_call_ok(c, &answer, "GetLayerInfo", "[%" PRIu64 "]", id);
+        parse(c, answer.value, "GetLayerInfo", &list);
+        check_that(c, list.n == stored->n_entries,
+                   "a docker image of %zu layers should have as many listed, %zu are", stored->n_entries,
+                   list.n);
+        for (size_t i = 0; i < list.n; i++) {
+                CLEANUP(cleanup_free) char *data = NULL;
+                size_t len;
+
+                check_that(c, !strcmp(list.layer[i].digest, stored->entries[i].digest),
+                           "layer %zu of a docker image should be %s, it is %s", i + 1,
+                           stored->entries[i].digest, list.layer[i].digest);
+                sample_fetch_ok(c, "GetBlob", sample_blob_args(c, id, list.layer[i].digest, list.layer[i].size),
+                                &data, &len);
+                sample_check_digest(c, data, len, list.layer[i].digest, "a layer of a docker image");
+        }
+}
+
+static void docker_media_types(struct check_context *c)
+{
+        CLEANUP(layers_clear) struct layers list = {0};
+        CLEANUP_ANSWER struct answer answer = {0};
+        uint64_t id = check_open_image(c, sample_dir(c, "docker", "layers.docker-media-types"));
+
+        check_call_ok(c, &answer, "GetLayerInfo", "[%" PRIu64 "]", id);
+        parse(c, answer.value, "GetLayerInfo", &list);
+        if (list.n == 0)
+                check_record(c, "no layers");
+        else
+                check_record(c, "%s", list.layer[0].media_type);
+}
+
+static void sizes_of_each_fixture(struct check_context *c)
+{
+        static const char *const names[] = {"layers-1", "tar",        "gzip",  "zstd",
+                                            "blob-0",   "blob-65537", "sha512"};
+
+        for (size_t f = 0; f < ARRAY_SIZE(names); f++) {
+                CLEANUP(layers_clear) struct layers list = {0};
+                CLEANUP_ANSWER struct answer answer = {0};
+                const struct manifest *manifest = check_fixture_manifest(c, names[f]);
+                uint64_t id = sample_open(c, names[f], "layers.of-each-fixture");
+
+                check_call_ok(c, &answer, "GetLayerInfo", "[%" PRIu64 "]", id);
+                parse(c, answer.value, "GetLayerInfo", &list);
+                check_that(c, list.n == manifest->n_entries,
+                           "the %zu layers of the fixture %s should be listed, %zu are", manifest->n_entries,
+                           names[f], list.n);
+                for (size_t i = 0; i < list.n; i++)
+                        check_that(c,
+                                   !strcmp(list.layer[i].digest, manifest->entries[i].digest) &&
+                                           list.layer[i].size == manifest->entries[i].size &&
+                                           !strcmp(list.layer[i].media_type, manifest->entries[i].media_type),
+                                   "layer %zu of the fixture %s should be listed as the manifest has it, it "
+                                   "is: %.300s",
+                                   i + 1, names[f],
+                                   json_object_to_json_string(json_object_array_get_idx(answer.value, i)));
+        }
+}
+
 const struct check checks_layers[] = {
         {
                 NAMED("are-all-listed"),
                 .level = LEVEL_MUST,
                 .since = SINCE_LAYER_INFO,
                 .requires = "GetLayerInfo lists each layer of the manifest once.",
-                .reference = "getlayerinfo",
+                .reference = "get-layer-info",
                 .run = are_all_listed,
         },
         {
@@ -271,7 +432,7 @@ const struct check checks_layers[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_LAYER_INFO,
                 .requires = "GetLayerInfo lists the layers in the manifest's order, the bottom one first.",
-                .reference = "getlayerinfo",
+                .reference = "get-layer-info",
                 .run = are_in_order,
         },
         {
@@ -279,7 +440,7 @@ const struct check checks_layers[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_LAYER_INFO,
                 .requires = "GetLayerInfo gives each layer's size as the manifest has it.",
-                .reference = "getlayerinfo",
+                .reference = "layer-size",
                 .run = have_their_sizes,
         },
         {
@@ -287,7 +448,7 @@ const struct check checks_layers[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_LAYER_INFO,
                 .requires = "GetLayerInfo gives each layer's media type as the manifest has it.",
-                .reference = "getlayerinfo",
+                .reference = "get-layer-info",
                 .run = have_their_media_types,
         },
         {
@@ -295,7 +456,7 @@ const struct check checks_layers[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_LAYER_INFO,
                 .requires = "GetLayerInfo of an image without layers gives an empty list.",
-                .reference = "getlayerinfo",
+                .reference = "layer-none",
                 .run = none_are_an_empty_list,
         },
         {
@@ -305,7 +466,7 @@ const struct check checks_layers[] = {
                 .requires = "GetLayerInfo of 300 layers gives a reply of 32 KiB or less, or an error: clients "
                             "cut a "
                             "longer one.",
-                .reference = "getlayerinfo",
+                .reference = "layers-large reply-size",
                 .run = fit_the_clients_buffer,
         },
         {
@@ -313,7 +474,7 @@ const struct check checks_layers[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_LAYER_INFO,
                 .requires = "GetLayerInfo of 2,000 layers, which fit no packet, does not end the server.",
-                .reference = "getlayerinfo",
+                .reference = "layers-huge reply-unsent",
                 .run = two_thousand_are_survived,
         },
         {
@@ -321,7 +482,7 @@ const struct check checks_layers[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_PIPED,
                 .requires = "GetLayerInfoPiped sends the list of layers as the manifest has it.",
-                .reference = "getlayerinfopiped",
+                .reference = "get-layer-info-piped",
                 .run = piped_as_in_the_manifest,
         },
         {
@@ -329,7 +490,7 @@ const struct check checks_layers[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_PIPED,
                 .requires = "GetLayerInfoPiped of an image without layers sends an empty list.",
-                .reference = "getlayerinfopiped",
+                .reference = "get-layer-info-piped layer-none",
                 .run = piped_none_are_an_empty_list,
         },
         {
@@ -337,7 +498,7 @@ const struct check checks_layers[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_PIPED,
                 .requires = "GetLayerInfoPiped lists 300 layers, more than a client's buffer holds.",
-                .reference = "getlayerinfopiped",
+                .reference = "get-layer-info-piped",
                 .run = piped_three_hundred,
         },
         {
@@ -345,7 +506,7 @@ const struct check checks_layers[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_PIPED,
                 .requires = "GetLayerInfoPiped lists 2,000 layers, more than a packet holds.",
-                .reference = "getlayerinfopiped",
+                .reference = "get-layer-info-piped",
                 .run = piped_two_thousand,
         },
         {
@@ -353,8 +514,73 @@ const struct check checks_layers[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_PIPED,
                 .requires = "GetLayerInfoPiped sends just what GetLayerInfo answers.",
-                .reference = "getlayerinfopiped",
+                .reference = "get-layer-info-piped",
                 .run = piped_and_not_agree,
+        },
+        {
+                NAMED("of-each-fixture"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 5),
+                .requires = "GetLayerInfo lists the layers of each fixture as its manifest has them.",
+                .reference = "get-layer-info",
+                .run = sizes_of_each_fixture,
+        },
+        {
+                NAMED("same-layer-twice"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 5),
+                .requires = "A layer that the manifest has twice is listed twice.",
+                .reference = "get-layer-info",
+                .run = same_layer_twice,
+        },
+        {
+                NAMED("foreign-media-type"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 5),
+                .requires = "A media type that is no layer's is listed as the manifest has it.",
+                .reference = "get-layer-info",
+                .run = foreign_media_type,
+        },
+        {
+                NAMED("two-hundred-are-whole"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 5),
+                .requires = "GetLayerInfo lists 200 layers, which clients can still read.",
+                .reference = "get-layer-info reply-size",
+                .run = two_hundred_are_whole,
+        },
+        {
+                NAMED("of-the-picked-platform"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 5),
+                .requires = "GetLayerInfo of a list has the layers of the platform that was picked.",
+                .reference = "get-layer-info manifest-platform",
+                .run = of_the_picked_platform,
+                .own_start = true,
+        },
+        {
+                NAMED("broken-manifest-is-refused"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 5),
+                .requires = "GetLayerInfo of a manifest that is no JSON is refused.",
+                .reference = "open-broken",
+                .run = broken_manifest_is_refused,
+        },
+        {
+                NAMED("docker-layers-can-be-fetched"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 5),
+                .requires = "The layers listed of a docker image can be fetched by GetBlob.",
+                .reference = "get-layer-info",
+                .run = docker_layers_can_be_fetched,
+        },
+        {
+                NAMED("docker-media-types"),
+                .level = LEVEL_INFO,
+                .since = VERSION(0, 2, 5),
+                .requires = "Records the media type that GetLayerInfo gives a docker layer.",
+                .reference = "layer-docker-types",
+                .run = docker_media_types,
         },
 };
 const size_t n_checks_layers = ARRAY_SIZE(checks_layers);

@@ -9,6 +9,8 @@
 
 #include "conformance/groups.h"
 #include "conformance/sample.h"
+#include "image/fixture.h"
+#include "image/layout.h"
 
 #define NAMED(name) .id = "manifest/" name
 
@@ -415,13 +417,289 @@ static void altered_config_is_refused(struct check_context *c)
         sample_must_be_refused(c, "GetFullConfig", sample_args(c, id), "a config of another digest");
 }
 
+/* ---- every fixture ---- */
+
+/* Good fixtures but the one of 64 MiB, which only its blob is worth the time. */
+static bool is_quick(const struct fixture *fixture)
+{
+        return fixture->good && strcmp(fixture->name, "blob-64m") != 0;
+}
+
+/* Where a server finds it: docker's in a dir: folder, for oci: is not for them. NULL: nowhere. */
+static const char *reference_of(struct check_context *c, const struct fixture *fixture, const char *tag)
+{
+        if (!fixture->docker)
+                return sample_reference(c, fixture->name, tag);
+        return fixture->list ? NULL : sample_dir(c, fixture->name, check_text(c, "%s.%s", tag, fixture->name));
+}
+
+/* The image that is picked: its manifest's digest. A list without this machine is left out by NULL. */
+static const char *picked_digest(struct check_context *c, const struct fixture *fixture)
+{
+        const struct content *entry;
+
+        if (!fixture->list)
+                return sample_digest(c, fixture->name);
+        return manifest_pick(check_fixture_manifest(c, fixture->name), NULL, &entry, NULL) < 0 ? NULL
+                                                                                               : entry->digest;
+}
+
+static void of_each_fixture(struct check_context *c)
+{
+        for (size_t i = 0; i < n_fixtures; i++) {
+                CLEANUP(cleanup_free) char *data = NULL;
+                const char *reference, *digest;
+                size_t len;
+
+                if (!is_quick(&fixtures[i]) || fixtures[i].docker)
+                        continue;
+                reference = reference_of(c, &fixtures[i], "manifest.of-each-fixture");
+                digest = picked_digest(c, &fixtures[i]);
+                if (!digest)
+                        continue;
+                sample_fetch_ok(c, "GetManifest", sample_args(c, check_open_image(c, reference)), &data, &len);
+                sample_check_digest(c, data, len, digest,
+                                    check_text(c, "the manifest of the fixture %s", fixtures[i].name));
+        }
+}
+
+/* The config that the manifest with @digest names, as stored in the fixture's layout. */
+static void stored_config_of(struct check_context *c, const char *fixture, const char *digest, char **ret,
+                             size_t *ret_len)
+{
+        CLEANUP(cleanup_manifest_free) struct manifest *manifest = NULL;
+        CLEANUP(cleanup_free) char *text = NULL;
+        struct cip_error error = {0};
+        size_t len;
+
+        sample_read_file(c, sample_blob_path(c, fixture, digest), &text, &len);
+        if (manifest_parse(text, len, &manifest, &error) < 0)
+                check_error(c, "the fixture %s: %s", fixture, error.message);
+        sample_read_file(c, sample_blob_path(c, fixture, manifest->config.digest), ret, ret_len);
+}
+
+static void config_of_each_fixture(struct check_context *c)
+{
+        for (size_t i = 0; i < n_fixtures; i++) {
+                CLEANUP(cleanup_free) char *stored = NULL;
+                CLEANUP(cleanup_free) char *data = NULL;
+                CLEANUP(cleanup_json) struct json_object *should_be = NULL;
+                CLEANUP(cleanup_json) struct json_object *is = NULL;
+                const char *reference, *digest, *what;
+                size_t stored_len, len;
+
+                if (!is_quick(&fixtures[i]) || fixtures[i].artifact || !strcmp(fixtures[i].name, "layers-2000"))
+                        continue;
+                reference = reference_of(c, &fixtures[i], "manifest.config-of-each-fixture");
+                digest = picked_digest(c, &fixtures[i]);
+                if (!reference || !digest)
+                        continue;
+                what = check_text(c, "the config of the fixture %s", fixtures[i].name);
+                stored_config_of(c, fixtures[i].name, digest, &stored, &stored_len);
+                should_be = sample_json(c, stored, stored_len, what);
+                sample_fetch_ok(c, "GetFullConfig", sample_args(c, check_open_image(c, reference)), &data,
+                                &len);
+                is = sample_json(c, data, len, what);
+                expect_members(c, is, should_be);
+        }
+}
+
+/* ---- bytes as they are ---- */
+
+/* Adds a manifest of these very bytes, for the config and layer of "layers-1". %s: the config, then the layer. */
+static const char *add_bytes(struct check_context *c, const char *tag, const char *format,
+                             char ret[DIGEST_TEXT_SIZE])
+{
+        const struct manifest *own = check_fixture_manifest(c, "layers-1");
+        const char *path = check_fixture_path(c, "layers-1"), *parts[2], *text = "", *rest = format, *at;
+        const struct content *contents[] = {&own->config, sample_layer_of(c, "layers-1", 0)};
+        CLEANUP(cleanup_layout_free) struct layout *layout = NULL;
+        struct cip_error error = {0};
+
+        for (size_t i = 0; i < 2; i++)
+                parts[i] = check_text(c, "{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%" PRId64 "}",
+                                      contents[i]->media_type, contents[i]->digest, contents[i]->size);
+        for (size_t i = 0; i < 2 && (at = strchr(rest, '@')); i++, rest = at + 1)
+                text = check_text(c, "%s%.*s%s", text, (int)(at - rest), rest, parts[i]);
+        text = check_text(c, "%s%s", text, rest);
+        if (layout_create(path, &layout, &error) < 0 ||
+            layout_write_blob(layout, DIGEST_SHA256, text, strlen(text), ret, &error) < 0 ||
+            layout_add_manifest(layout, MEDIA_OCI_MANIFEST, ret, (int64_t)strlen(text), tag, NULL, &error) < 0)
+                check_error(c, "cannot write a manifest: %s", error.message);
+        return check_text(c, "oci:%s:%s", path, tag);
+}
+
+/* @format has @ in the place of the config, and of the layer. */
+static void expect_bytes(struct check_context *c, const char *tag, const char *format, const char *what)
+{
+        CLEANUP(cleanup_free) char *data = NULL;
+        char digest[DIGEST_TEXT_SIZE];
+        const char *reference = add_bytes(c, tag, format, digest), *value;
+        size_t len;
+
+        value = manifest_digest(c, check_open_image(c, reference), &data, &len);
+        sample_check_digest(c, data, len, digest, what);
+        check_that(c, !strcmp(value, digest),
+                   "the value of GetManifest should be the digest %s of %s, it is %s", digest, what, value);
+}
+
+static void white_space_is_kept(struct check_context *c)
+{
+        expect_bytes(c, "manifest.white-space-is-kept",
+                     "{\n\t\"mediaType\" : \"" MEDIA_OCI_MANIFEST
+                     "\" ,\r\n \"layers\" : [ @ ] ,\n\"config\":@ , \"schemaVersion\" : 2 }\n",
+                     "a manifest with white space and an order of its own");
+}
+
+static void unknown_members_are_kept(struct check_context *c)
+{
+        expect_bytes(c, "manifest.unknown-members-are-kept",
+                     "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_OCI_MANIFEST
+                     "\",\"config\":@,\"layers\":[@],\"subject\":null,\"org.example\":{\"a\":[1,\"\\u00e4<\"]},"
+                     "\"annotations\":{\"note\":\"x\"}}",
+                     "a manifest with members that are not OCI's");
+}
+
+static void without_media_type_is_served(struct check_context *c)
+{
+        expect_bytes(c, "manifest.without-media-type-is-served",
+                     "{\"schemaVersion\":2,\"config\":@,\"layers\":[@]}",
+                     "a manifest that does not name its own type");
+}
+
+/* ---- what the manifest may be ---- */
+
+/* How far GetManifest or GetFullConfig of a fixture's image comes: "served", "refused by ..". */
+static void record_piped(struct check_context *c, const char *method, const char *reference)
+{
+        CLEANUP_ANSWER struct answer opened = {0};
+        CLEANUP_ANSWER struct answer piped = {0};
+        CLEANUP_ANSWER struct answer finish = {0};
+        CLEANUP(cleanup_free) char *data = NULL;
+        uint64_t id;
+        size_t len;
+
+        check_call(c, &opened, "OpenImage", "[\"%s\"]", reference);
+        if (!opened.success || !json_get_uint(opened.value, JSON_INTEGER_MAX, &id)) {
+                check_record(c, "refused by OpenImage");
+                return;
+        }
+        check_call(c, &piped, method, "[%" PRIu64 "]", id);
+        if (!piped.success || piped.packet.n_fds < 1) {
+                check_record(c, "refused by %s", method);
+                return;
+        }
+        check_read_and_finish(c, &piped, &finish, &data, &len);
+        check_record(c, finish.success ? "served" : "refused by FinishPipe");
+}
+
+#define MIB ((size_t)1024 * 1024)
+
+/* A JSON text of @size bytes: @format with a text for @ that fills it up. */
+static char *filled_up(struct check_context *c, const char *before, const char *behind, size_t size)
+{
+        size_t fill = size - strlen(before) - strlen(behind);
+        char *text = malloc(size + 1);
+
+        if (!text)
+                check_error(c, "out of memory");
+        memcpy(text, before, strlen(before));
+        memset(text + strlen(before), 'x', fill);
+        memcpy(text + strlen(before) + fill, behind, strlen(behind) + 1);
+        return text;
+}
+
+static void manifest_of_5_mib(struct check_context *c)
+{
+        CLEANUP(cleanup_free)
+        char *format = filled_up(c,
+                                 "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_OCI_MANIFEST
+                                 "\",\"config\":@,\"layers\":[@],\"annotations\":{\"padding\":\"",
+                                 "\"}}", 5 * MIB);
+        char digest[DIGEST_TEXT_SIZE];
+
+        record_piped(c, "GetManifest", add_bytes(c, "manifest.of-5-mib", format, digest));
+}
+
+static void config_of_5_mib(struct check_context *c)
+{
+        CLEANUP(cleanup_free)
+        char *config = filled_up(c,
+                                 "{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\","
+                                 "\"diff_ids\":[]},\"config\":{\"Labels\":{\"padding\":\"",
+                                 "\"}}}", 5 * MIB);
+
+        record_piped(c, "GetFullConfig", sample_add_image(c, "manifest.config-of-5-mib", config, NULL, 0));
+}
+
+static void artifact_config(struct check_context *c)
+{
+        record_piped(c, "GetFullConfig", sample_reference(c, "artifact", "manifest.artifact-config"));
+}
+
+/* ---- docker ---- */
+
+static void docker_config_is_whole(struct check_context *c)
+{
+        CLEANUP(cleanup_free) char *stored = NULL;
+        CLEANUP(cleanup_free) char *data = NULL;
+        CLEANUP(cleanup_json) struct json_object *should_be = NULL;
+        CLEANUP(cleanup_json) struct json_object *is = NULL;
+        uint64_t id = check_open_image(c, sample_dir(c, "docker", "manifest.docker-config-is-whole"));
+        size_t stored_len, len;
+
+        stored_config(c, "docker", &stored, &stored_len);
+        should_be = sample_json(c, stored, stored_len, "the fixture's config");
+        sample_fetch_ok(c, "GetFullConfig", sample_args(c, id), &data, &len);
+        is = sample_json(c, data, len, "what GetFullConfig sends");
+        expect_members(c, is, should_be);
+}
+
+/* A client that fetches what the manifest names must get it. */
+static void docker_config_is_a_blob(struct check_context *c)
+{
+        CLEANUP(cleanup_free) char *data = NULL;
+        CLEANUP(cleanup_free) char *config = NULL;
+        CLEANUP(cleanup_manifest_free) struct manifest *converted = NULL;
+        uint64_t id = check_open_image(c, sample_dir(c, "docker", "manifest.docker-config-is-a-blob"));
+        struct cip_error error = {0};
+        size_t len;
+
+        sample_fetch_ok(c, "GetManifest", sample_args(c, id), &data, &len);
+        if (manifest_parse(data, len, &converted, &error) < 0)
+                check_fail(c, "the converted manifest cannot be read: %s", error.message);
+        sample_fetch_ok(c, "GetBlob", sample_blob_args(c, id, converted->config.digest, converted->config.size),
+                        &config, &len);
+        sample_check_digest(c, config, len, converted->config.digest,
+                            "the config that a converted manifest names");
+}
+
+static void config_of_the_picked_platform(struct check_context *c)
+{
+        CLEANUP(cleanup_free) char *data = NULL;
+        CLEANUP(cleanup_json) struct json_object *is = NULL;
+        const char *reference = sample_reference(c, "index", "manifest.config-of-the-picked-platform");
+        static const char *const flags[] = {"--override-os", "linux", "--override-arch", "s390x", NULL};
+        size_t len;
+
+        check_start(c, &(struct server_start){.global_flags = flags});
+        sample_fetch_ok(c, "GetFullConfig", sample_args(c, check_open_image(c, reference)), &data, &len);
+        is = sample_json(c, data, len, "what GetFullConfig sends");
+        check_that(c,
+                   member(is, "architecture") &&
+                           !strcmp(json_object_get_string(member(is, "architecture")), "s390x"),
+                   "GetFullConfig should send the config of the platform that was picked, s390x; it sends that "
+                   "of: %s",
+                   json_object_to_json_string(member(is, "architecture")));
+}
+
 const struct check checks_manifest[] = {
         {
                 NAMED("bytes-are-as-stored"),
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "GetManifest passes the bytes of an OCI manifest on as they are stored.",
-                .reference = "getmanifest",
+                .reference = "manifest-bytes",
                 .run = bytes_are_as_stored,
         },
         {
@@ -429,7 +707,7 @@ const struct check checks_manifest[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "The value of GetManifest is the digest of an OCI manifest's bytes.",
-                .reference = "getmanifest",
+                .reference = "manifest-digest",
                 .run = value_is_the_digest,
         },
         {
@@ -437,7 +715,7 @@ const struct check checks_manifest[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "GetManifest of the same image sends the same bytes each time.",
-                .reference = "getmanifest",
+                .reference = "manifest-bytes",
                 .run = twice_the_same,
         },
         {
@@ -445,7 +723,7 @@ const struct check checks_manifest[] = {
                 .level = LEVEL_SHOULD,
                 .since = VERSION_OLDEST,
                 .requires = "For an image picked out of a list the value of GetManifest is the list's digest.",
-                .reference = "getmanifest",
+                .reference = "manifest-list-digest",
                 .run = digest_of_the_list,
         },
         {
@@ -453,7 +731,7 @@ const struct check checks_manifest[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A manifest of 1 MiB arrives whole.",
-                .reference = "getmanifest",
+                .reference = "get-manifest manifest-bytes",
                 .run = large_is_whole,
         },
         {
@@ -461,7 +739,7 @@ const struct check checks_manifest[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A manifest of docker's schema 2 is sent as an OCI one.",
-                .reference = "getmanifest",
+                .reference = "manifest-converted",
                 .run = docker_becomes_oci,
         },
         {
@@ -469,7 +747,7 @@ const struct check checks_manifest[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A converted manifest names the layers of the original, in their order.",
-                .reference = "getmanifest",
+                .reference = "manifest-converted",
                 .run = docker_keeps_its_blobs,
         },
         {
@@ -477,7 +755,7 @@ const struct check checks_manifest[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "The value of GetManifest is the digest of the manifest before its conversion.",
-                .reference = "getmanifest",
+                .reference = "manifest-digest",
                 .run = docker_digest_is_the_originals,
         },
         {
@@ -485,7 +763,7 @@ const struct check checks_manifest[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "GetManifest refuses docker's schema 1.",
-                .reference = "getmanifest",
+                .reference = "manifest-schema-1",
                 .run = schema_1_is_refused,
         },
         {
@@ -493,7 +771,7 @@ const struct check checks_manifest[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "The manifest of an artifact with an empty config is served.",
-                .reference = "getmanifest",
+                .reference = "manifest-artifact",
                 .run = artifact_is_served,
         },
         {
@@ -503,7 +781,7 @@ const struct check checks_manifest[] = {
                 .requires = "A manifest whose bytes do not have the digest in index.json is refused, or the "
                             "value of "
                             "GetManifest is the digest of what comes, so that the client can notice.",
-                .reference = "getmanifest",
+                .reference = "manifest-unverified",
                 .run = altered_is_noticed,
         },
         {
@@ -512,7 +790,7 @@ const struct check checks_manifest[] = {
                 .since = VERSION_OLDEST,
                 .requires =
                         "Records what becomes of a manifest whose bytes do not have the digest in index.json.",
-                .reference = "getmanifest",
+                .reference = "manifest-unverified",
                 .run = altered,
         },
         {
@@ -520,7 +798,7 @@ const struct check checks_manifest[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "GetConfig sends the member `config` of the config alone.",
-                .reference = "getconfig",
+                .reference = "get-config",
                 .run = config_member_alone,
         },
         {
@@ -528,7 +806,7 @@ const struct check checks_manifest[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "GetFullConfig sends the config with all members that the OCI specification knows.",
-                .reference = "getfullconfig",
+                .reference = "get-full-config",
                 .run = full_config_is_whole,
         },
         {
@@ -536,7 +814,7 @@ const struct check checks_manifest[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A config of 1 MiB arrives whole.",
-                .reference = "getfullconfig",
+                .reference = "get-full-config",
                 .run = large_config_is_whole,
         },
         {
@@ -544,7 +822,7 @@ const struct check checks_manifest[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A config with members that the OCI specification does not know is sent.",
-                .reference = "getfullconfig",
+                .reference = "config-unknown-members",
                 .run = full_config_with_unknown_members,
         },
         {
@@ -553,7 +831,7 @@ const struct check checks_manifest[] = {
                 .since = VERSION_OLDEST,
                 .requires =
                         "Records whether GetFullConfig passes the bytes of a config on or writes them anew.",
-                .reference = "getfullconfig",
+                .reference = "config-bytes",
                 .run = full_config_bytes,
         },
         {
@@ -561,7 +839,7 @@ const struct check checks_manifest[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A config that is not of the config's form is refused.",
-                .reference = "getfullconfig",
+                .reference = "config-refused",
                 .run = broken_config_is_refused,
         },
         {
@@ -569,7 +847,7 @@ const struct check checks_manifest[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A config that is not there is refused.",
-                .reference = "getfullconfig",
+                .reference = "config-refused",
                 .run = missing_config_is_refused,
         },
         {
@@ -577,8 +855,97 @@ const struct check checks_manifest[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A config whose bytes do not have the digest in the manifest is refused.",
-                .reference = "getfullconfig",
+                .reference = "config-refused",
                 .run = altered_config_is_refused,
+        },
+        {
+                NAMED("of-each-fixture"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "The manifest of each OCI fixture comes byte by byte.",
+                .reference = "manifest-bytes",
+                .run = of_each_fixture,
+        },
+        {
+                NAMED("config-of-each-fixture"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "The config of each fixture comes whole.",
+                .reference = "get-full-config",
+                .run = config_of_each_fixture,
+        },
+        {
+                NAMED("white-space-is-kept"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "White space and the order of members of an OCI manifest are passed on.",
+                .reference = "manifest-bytes manifest-digest",
+                .run = white_space_is_kept,
+        },
+        {
+                NAMED("unknown-members-are-kept"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "Members of a manifest that OCI does not know are passed on.",
+                .reference = "manifest-bytes manifest-digest",
+                .run = unknown_members_are_kept,
+        },
+        {
+                NAMED("without-media-type-is-served"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "An OCI manifest without a mediaType is passed on.",
+                .reference = "manifest-bytes",
+                .run = without_media_type_is_served,
+        },
+        {
+                NAMED("of-5-mib"),
+                .level = LEVEL_INFO,
+                .since = VERSION_OLDEST,
+                .requires = "Records what becomes of a manifest of 5 MiB.",
+                .reference = "config-largest manifest-bytes",
+                .run = manifest_of_5_mib,
+        },
+        {
+                NAMED("config-of-5-mib"),
+                .level = LEVEL_INFO,
+                .since = VERSION_OLDEST,
+                .requires = "Records what becomes of a config of 5 MiB.",
+                .reference = "config-largest",
+                .run = config_of_5_mib,
+        },
+        {
+                NAMED("artifact-config"),
+                .level = LEVEL_INFO,
+                .since = VERSION_OLDEST,
+                .requires = "Records what GetFullConfig makes of an artifact's empty config.",
+                .reference = "manifest-artifact config-refused",
+                .run = artifact_config,
+        },
+        {
+                NAMED("docker-config-is-whole"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "The config of a docker image comes whole, in OCI's form.",
+                .reference = "get-full-config manifest-converted",
+                .run = docker_config_is_whole,
+        },
+        {
+                NAMED("docker-config-is-a-blob"),
+                .level = LEVEL_SHOULD,
+                .since = VERSION_OLDEST,
+                .requires = "The config that a converted manifest names can be fetched by GetBlob.",
+                .reference = "manifest-converted blob-of-any-kind",
+                .run = docker_config_is_a_blob,
+        },
+        {
+                NAMED("config-of-the-picked-platform"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "GetFullConfig of a list sends the config of the platform that was picked.",
+                .reference = "get-full-config manifest-platform",
+                .run = config_of_the_picked_platform,
+                .own_start = true,
         },
 };
 const size_t n_checks_manifest = ARRAY_SIZE(checks_manifest);

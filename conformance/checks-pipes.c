@@ -416,13 +416,234 @@ static void leave_no_descriptor(struct check_context *c)
                    before, after);
 }
 
+/* ---- FinishPipe in every order, and in every state ---- */
+
+static void three_in_every_order(struct check_context *c)
+{
+        static const unsigned orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+        const struct content *layer = sample_layer_of(c, "blob-65537", 0);
+        uint64_t id = sample_open(c, "blob-65537", "pipes.three-in-every-order");
+
+        for (size_t o = 0; o < ARRAY_SIZE(orders); o++) {
+                struct answer pipes[3] = {0};
+
+                for (size_t i = 0; i < 3; i++)
+                        sample_get_blob(c, id, layer, &pipes[i]);
+                for (size_t i = 0; i < 3; i++) {
+                        CLEANUP_ANSWER struct answer finish = {0};
+                        CLEANUP(cleanup_free) char *data = NULL;
+                        size_t len;
+
+                        check_read_and_finish(c, &pipes[orders[o][i]], &finish, &data, &len);
+                        check_that(c, finish.success,
+                                   "FinishPipe of pipe %u of three should succeed as number %zu: %s",
+                                   orders[o][i] + 1, i + 1, finish.error);
+                        sample_check_digest(c, data, len, layer->digest,
+                                            check_text(c, "the data of pipe %u of three", orders[o][i] + 1));
+                }
+                for (size_t i = 0; i < 3; i++)
+                        answer_clear(&pipes[i]);
+        }
+}
+
+/* Values that just fit a pipe: FinishPipe needs no reader, and the value stays. */
+static void finish_unread_of_each_size(struct check_context *c)
+{
+        static const char *const fixtures[] = {"blob-0", "blob-1", "blob-65535", "blob-65536"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(fixtures); i++) {
+                CLEANUP_ANSWER struct answer piped = {0};
+                CLEANUP_ANSWER struct answer finish = {0};
+                CLEANUP(cleanup_free) char *data = NULL;
+                const struct content *layer = sample_layer_of(c, fixtures[i], 0);
+                size_t len;
+
+                begin_blob(c, fixtures[i], "pipes.finish-unread-of-each-size", &piped);
+                check_call(c, &finish, "FinishPipe", "[%" PRIu64 "]", piped.pipeid);
+                check_that(c, finish.success,
+                           "FinishPipe should succeed while a value of %" PRId64
+                           " bytes waits in the pipe, it says: %s",
+                           layer->size, finish.error);
+                check_read_to_end(c, piped.packet.fds[0], &data, &len);
+                sample_check_digest(c, data, len, layer->digest, "a value that was not read before FinishPipe");
+        }
+}
+
+static void finish_of_one_byte_too_many_waits(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer piped = {0};
+        CLEANUP_ANSWER struct answer finish = {0};
+        char buffer[4096];
+
+        begin_blob(c, "blob-65537", "pipes.finish-of-one-byte-too-many-waits", &piped);
+        check_request(c, "FinishPipe", "[%" PRIu64 "]", piped.pipeid);
+        check_that(c, check_is_silent(c),
+                   "FinishPipe should wait while one byte does not fit the pipe; it answers while the pipe is "
+                   "unread");
+        /* The kernel gives room by pages. */
+        check_that(c, check_read(c, piped.packet.fds[0], buffer, sizeof(buffer)) == sizeof(buffer),
+                   "the pipe ends before its first %zu bytes came", sizeof(buffer));
+        check_answer(c, &finish);
+        check_that(c, finish.success, "FinishPipe should succeed once all is in the pipe, it says: %s",
+                   finish.error);
+}
+
+static void behind_a_waiting_finish(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer piped = {0};
+        CLEANUP_ANSWER struct answer answer = {0};
+        CLEANUP(cleanup_free) char *data = NULL;
+        size_t len;
+
+        begin_large(c, "pipes.behind-a-waiting-finish", &piped);
+        check_request(c, "FinishPipe", "[%" PRIu64 "]", piped.pipeid);
+        check_request(c, "NoSuchMethodBehindFinish", "[]");
+        check_that(c, check_is_silent(c), "nothing should be answered while FinishPipe waits for the writer");
+        /* Freed so that the end need not be waited for. */
+        data = malloc(1 << 20);
+        len = data ? check_read(c, piped.packet.fds[0], data, 1 << 20) : 0;
+        check_answer(c, &answer);
+        check_that(c, answer.success,
+                   "FinishPipe should be answered first, and succeed after %zu bytes: %.300s", len,
+                   answer.packet.data);
+        check_answer(c, &answer);
+        check_that(c, strstr(answer.error, "BehindFinish"),
+                   "the request behind FinishPipe should be answered second; what came is: %.300s",
+                   answer.packet.data);
+}
+
+/* As clients do that know the size: they read so much, close, and call FinishPipe. */
+static void closed_after_reading_all(struct check_context *c)
+{
+        static char data[65537];
+        CLEANUP_ANSWER struct answer piped = {0};
+        CLEANUP_ANSWER struct answer finish = {0};
+
+        begin_blob(c, "blob-65537", "pipes.closed-after-reading-all", &piped);
+        check_that(c, check_read(c, piped.packet.fds[0], data, sizeof(data)) == sizeof(data),
+                   "the pipe ends before its %zu bytes came", sizeof(data));
+        fd_clear(&piped.packet.fds[0]);
+        check_call(c, &finish, "FinishPipe", "[%" PRIu64 "]", piped.pipeid);
+        check_that(c, finish.success,
+                   "FinishPipe should succeed where the client read all before it closed its end, it says: %s",
+                   finish.error);
+}
+
+static void closed_unread(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer piped = {0};
+        CLEANUP_ANSWER struct answer finish = {0};
+
+        begin(c, "GetManifest", sample_open(c, "layers-1", "pipes.closed-unread"), &piped);
+        check_that(c, check_is_silent(c), "a packet comes that nobody asked for");
+        fd_clear(&piped.packet.fds[0]);
+        check_call(c, &finish, "FinishPipe", "[%" PRIu64 "]", piped.pipeid);
+        check_record(c, finish.success ? "success" : "an error");
+}
+
+static void unknown_id_leaves_others(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer piped = {0};
+        CLEANUP_ANSWER struct answer finish = {0};
+        CLEANUP(cleanup_free) char *data = NULL;
+        uint64_t id = sample_open(c, "manifest-1m", "pipes.unknown-id-leaves-others");
+        size_t len;
+
+        begin(c, "GetManifest", id, &piped);
+        check_call(c, &finish, "FinishPipe", "[%" PRIu64 "]", piped.pipeid + 5000);
+        check_read_and_finish(c, &piped, &finish, &data, &len);
+        check_that(c, finish.success, "FinishPipe should succeed after one of an unknown id, it says: %s",
+                   finish.error);
+        sample_check_digest(c, data, len, sample_digest(c, "manifest-1m"),
+                            "a value that is open while an unknown id is finished");
+}
+
+/* The data is the client's once it is in the pipe. */
+static void outlives_the_server(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer piped = {0};
+        CLEANUP(cleanup_free) char *data = NULL;
+        uint64_t id = sample_open(c, "layers-1", "pipes.outlives-the-server");
+        size_t len;
+
+        begin(c, "GetManifest", id, &piped);
+        check_that(c, check_is_silent(c), "a packet comes that nobody asked for");
+        check_stop(c);
+        check_read_to_end(c, piped.packet.fds[0], &data, &len);
+        sample_check_digest(c, data, len, sample_digest(c, "layers-1"),
+                            "a value that was in the pipe when the server ended");
+}
+
+static void ends_with_the_server(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer piped = {0};
+        CLEANUP(cleanup_free) char *data = NULL;
+        size_t len;
+
+        begin_large(c, "pipes.ends-with-the-server", &piped);
+        check_that(c, check_is_silent(c), "a packet comes that nobody asked for");
+        check_stop(c);
+        check_that(c, state_of(c, piped.packet.fds[0]) & POLLHUP,
+                   "a pipe should end when the server does; somebody else has its write end");
+        check_read_to_end(c, piped.packet.fds[0], &data, &len);
+}
+
+static void ids_come_again(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer first = {0};
+        CLEANUP_ANSWER struct answer second = {0};
+        CLEANUP_ANSWER struct answer finish = {0};
+        uint64_t id = sample_open(c, "layers-1", "pipes.ids-come-again"), ended;
+
+        begin(c, "GetManifest", id, &first);
+        ended = first.pipeid;
+        check_call_ok(c, &finish, "FinishPipe", "[%" PRIu64 "]", ended);
+        check_that(c, check_is_silent(c), "a packet comes that nobody asked for");
+        begin(c, "GetManifest", id, &second);
+        check_record(c, second.pipeid == ended ? "the same again" : "another");
+        check_expect_open(c);
+        check_call_ok(c, &finish, "FinishPipe", "[%" PRIu64 "]", second.pipeid);
+}
+
+static void image_id_is_no_pipe(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer finish = {0};
+
+        check_call_refused(c, &finish, "FinishPipe", "[%" PRIu64 "]",
+                           sample_open(c, "layers-1", "pipes.image-id-is-no-pipe"));
+}
+
+/* Six of one image's values at once, of all kinds that every version has. */
+static void of_all_kinds_at_once(struct check_context *c)
+{
+        struct answer pipes[3] = {0};
+        const struct content *layer = sample_layer_of(c, "layers-1", 0);
+        const char *digests[] = {sample_digest(c, "layers-1"), layer->digest, sample_digest(c, "layers-1")};
+        uint64_t id = sample_open(c, "layers-1", "pipes.of-all-kinds-at-once");
+
+        begin(c, "GetManifest", id, &pipes[0]);
+        sample_get_blob(c, id, layer, &pipes[1]);
+        begin(c, "GetManifest", id, &pipes[2]);
+        for (size_t i = 3; i-- > 0;) {
+                CLEANUP_ANSWER struct answer finish = {0};
+                CLEANUP(cleanup_free) char *data = NULL;
+                size_t len;
+
+                check_read_and_finish(c, &pipes[i], &finish, &data, &len);
+                check_that(c, finish.success, "FinishPipe should succeed, it says: %s", finish.error);
+                sample_check_digest(c, data, len, digests[i],
+                                    i == 1 ? "a blob between two manifests" : "a manifest beside a blob");
+                answer_clear(&pipes[i]);
+        }
+}
+
 const struct check checks_pipes[] = {
         {
                 NAMED("finish-waits-for-the-writer"),
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "FinishPipe is answered only when the whole value is written into the pipe.",
-                .reference = "finishpipe",
+                .reference = "finish-waits",
                 .run = finish_waits_for_the_writer,
         },
         {
@@ -430,7 +651,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A value that is read while FinishPipe waits arrives whole.",
-                .reference = "finishpipe",
+                .reference = "read-while-finishing",
                 .run = finish_loses_nothing,
         },
         {
@@ -439,7 +660,7 @@ const struct check checks_pipes[] = {
                 .since = VERSION_OLDEST,
                 .requires = "FinishPipe of a small value succeeds before it is read, and the value stays in "
                             "the pipe.",
-                .reference = "finishpipe",
+                .reference = "finish-success",
                 .run = finish_succeeds_unread,
         },
         {
@@ -448,7 +669,7 @@ const struct check checks_pipes[] = {
                 .since = VERSION_OLDEST,
                 .requires = "The server keeps the write end open until FinishPipe: before that there is no end "
                             "of file.",
-                .reference = "data-pipes",
+                .reference = "pipe-ends-after-finish",
                 .run = open_until_finish,
         },
         {
@@ -456,7 +677,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "Once FinishPipe is answered, the pipe ends.",
-                .reference = "data-pipes",
+                .reference = "finish-pipe",
                 .run = end_after_finish,
         },
         {
@@ -464,7 +685,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "The value comes without FinishPipe being called.",
-                .reference = "data-pipes",
+                .reference = "data-before-finish",
                 .run = data_before_finish,
         },
         {
@@ -472,7 +693,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "FinishPipe of a pipe that is finished is an error.",
-                .reference = "finishpipe",
+                .reference = "finish-second",
                 .run = finish_twice_is_refused,
         },
         {
@@ -480,7 +701,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "FinishPipe of an id that was never given is an error.",
-                .reference = "finishpipe",
+                .reference = "pipe-argument",
                 .run = unknown_id_is_refused,
         },
         {
@@ -488,7 +709,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "FinishPipe waits for the pipe that it names, not for others that are unread.",
-                .reference = "finishpipe",
+                .reference = "finish-pipe",
                 .run = finish_is_of_one_pipe,
         },
         {
@@ -496,7 +717,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "FinishPipe reports that the client closed its read end before all was written.",
-                .reference = "finishpipe",
+                .reference = "finish-epipe",
                 .run = reader_gone_is_reported,
         },
         {
@@ -504,7 +725,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_ERROR_CODE,
                 .requires = "The error code of FinishPipe is EPIPE where the client closed its read end.",
-                .reference = "error-codes",
+                .reference = "finish-epipe code-epipe",
                 .run = reader_gone_is_epipe,
         },
         {
@@ -513,7 +734,7 @@ const struct check checks_pipes[] = {
                 .since = VERSION_OLDEST,
                 .requires = "FinishPipe that waits ends with an error when the client closes its read end "
                             "meanwhile.",
-                .reference = "finishpipe",
+                .reference = "finish-epipe",
                 .run = reader_gone_in_the_middle,
         },
         {
@@ -521,7 +742,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A reader that leaves early does not keep the server from serving.",
-                .reference = "data-pipes",
+                .reference = "reader-gone",
                 .run = reader_gone_is_survived,
         },
         {
@@ -529,7 +750,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "Ten pipes that are open at once can be finished in the reverse order.",
-                .reference = "data-pipes",
+                .reference = "pipes-in-any-order",
                 .run = ten_in_reverse_order,
         },
         {
@@ -537,7 +758,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "Pipes are filled in the background, however many are open and unread.",
-                .reference = "data-pipes",
+                .reference = "filled-in-background",
                 .run = ten_are_filled_at_once,
         },
         {
@@ -545,7 +766,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A hundred pipes can be open at once.",
-                .reference = "data-pipes",
+                .reference = "many-pipes",
                 .run = hundred_at_once,
         },
         {
@@ -554,7 +775,7 @@ const struct check checks_pipes[] = {
                 .since = VERSION_OLDEST,
                 .requires =
                         "A piped value is answered before it is read, and other requests are served meanwhile.",
-                .reference = "data-pipes",
+                .reference = "filled-in-background",
                 .run = served_while_open,
         },
         {
@@ -562,7 +783,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "Two pipes that are open have different ids.",
-                .reference = "data-pipes",
+                .reference = "pipe-ids",
                 .run = ids_differ,
         },
         {
@@ -570,7 +791,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "The id of a pipe is not 0.",
-                .reference = "descriptors",
+                .reference = "piped-value reply-pipeid",
                 .run = id_is_not_zero,
         },
         {
@@ -578,7 +799,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A piped value comes with exactly one descriptor.",
-                .reference = "descriptors",
+                .reference = "piped-value",
                 .run = one_descriptor,
         },
         {
@@ -586,7 +807,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "The descriptor of a piped value is the read end of a pipe.",
-                .reference = "descriptors",
+                .reference = "piped-value",
                 .run = is_a_read_end,
         },
         {
@@ -594,7 +815,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_SHOULD,
                 .since = VERSION_OLDEST,
                 .requires = "The read end of a pipe is blocking.",
-                .reference = "descriptors",
+                .reference = "pipes-blocking",
                 .run = is_blocking,
         },
         {
@@ -602,7 +823,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A pipe that is open when its image is closed is filled and finished as usual.",
-                .reference = "closeimage",
+                .reference = "pipe-outlives-image close-keeps-pipes",
                 .run = survives_close_image,
         },
         {
@@ -610,7 +831,7 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "Of two pipes that are open each has its own value.",
-                .reference = "data-pipes",
+                .reference = "many-pipes",
                 .run = data_is_not_mixed_up,
         },
         {
@@ -618,8 +839,106 @@ const struct check checks_pipes[] = {
                 .level = LEVEL_MUST,
                 .since = VERSION_OLDEST,
                 .requires = "A pipe that was finished leaves no descriptor in the server.",
-                .reference = "finishpipe",
+                .reference = "pipe-leaves-nothing",
                 .run = leave_no_descriptor,
+        },
+        {
+                NAMED("three-in-every-order"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "Three pipes that are open at once can be finished in each of six orders.",
+                .reference = "pipes-in-any-order",
+                .run = three_in_every_order,
+        },
+        {
+                NAMED("finish-unread-of-each-size"),
+                .level = LEVEL_SHOULD,
+                .since = VERSION_OLDEST,
+                .requires = "FinishPipe of an unread value succeeds up to the 65,536 bytes that a pipe holds.",
+                .reference = "finish-success",
+                .run = finish_unread_of_each_size,
+        },
+        {
+                NAMED("finish-of-one-byte-too-many-waits"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "FinishPipe of an unread value of 65,537 bytes waits until there is room for the "
+                            "last one.",
+                .reference = "finish-waits",
+                .run = finish_of_one_byte_too_many_waits,
+        },
+        {
+                NAMED("behind-a-waiting-finish"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A request behind a FinishPipe that waits is answered after it.",
+                .reference = "finish-serves-nothing-else served-in-order",
+                .run = behind_a_waiting_finish,
+        },
+        {
+                NAMED("closed-after-reading-all"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "FinishPipe succeeds where the client read all and then closed its end.",
+                .reference = "data-before-finish finish-success",
+                .run = closed_after_reading_all,
+        },
+        {
+                NAMED("closed-unread"),
+                .level = LEVEL_INFO,
+                .since = VERSION_OLDEST,
+                .requires = "Records what FinishPipe says of a small value whose reader left before it read.",
+                .reference = "finish-epipe",
+                .run = closed_unread,
+        },
+        {
+                NAMED("unknown-id-leaves-others"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "FinishPipe of an unknown id disturbs no pipe that is open.",
+                .reference = "pipe-argument refusal-changes-nothing",
+                .run = unknown_id_leaves_others,
+        },
+        {
+                NAMED("outlives-the-server"),
+                .level = LEVEL_SHOULD,
+                .since = VERSION_OLDEST,
+                .requires =
+                        "A small value is in the pipe before FinishPipe, and stays there when the server ends.",
+                .reference = "filled-in-background",
+                .run = outlives_the_server,
+        },
+        {
+                NAMED("ends-with-the-server"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "A pipe that nobody finished ends when the server does.",
+                .reference = "pipe-end-is-no-success end-with-pipes",
+                .run = ends_with_the_server,
+        },
+        {
+                NAMED("ids-come-again"),
+                .level = LEVEL_INFO,
+                .since = VERSION_OLDEST,
+                .requires = "Records whether the id of a finished pipe is given to the next one.",
+                .reference = "pipe-ids",
+                .run = ids_come_again,
+        },
+        {
+                NAMED("image-id-is-no-pipe"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "FinishPipe of an image's id is an error.",
+                .reference = "pipe-argument",
+                .run = image_id_is_no_pipe,
+        },
+        {
+                NAMED("of-all-kinds-at-once"),
+                .level = LEVEL_MUST,
+                .since = VERSION_OLDEST,
+                .requires = "Pipes of several methods are open at once, each with its own value.",
+                .reference = "pipes-in-any-order",
+                .run = of_all_kinds_at_once,
         },
 };
 const size_t n_checks_pipes = ARRAY_SIZE(checks_pipes);

@@ -4,6 +4,7 @@
  * Nothing is verified; what goes wrong while data is sent stands on the error pipe.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <string.h>
@@ -378,13 +379,191 @@ static void leave_no_descriptor(struct check_context *c)
                    before, after);
 }
 
+/* ---- sizes, readers, and several at once ---- */
+
+static void expect_fixture(struct check_context *c, const char *fixture, const char *tag)
+{
+        CLEANUP_ANSWER struct answer raw = {0};
+
+        expect_data(c, &raw, begin_layer(c, fixture, tag, &raw));
+}
+
+static void one_byte_is_whole(struct check_context *c)
+{
+        expect_fixture(c, "blob-1", "rawblobs.one-byte-is-whole");
+}
+
+static void less_than_a_pipe_is_whole(struct check_context *c)
+{
+        expect_fixture(c, "blob-65535", "rawblobs.less-than-a-pipe-is-whole");
+}
+
+static void a_pipe_is_whole(struct check_context *c)
+{
+        expect_fixture(c, "blob-65536", "rawblobs.a-pipe-is-whole");
+}
+
+static void sha512_is_whole(struct check_context *c)
+{
+        expect_fixture(c, "sha512", "rawblobs.sha512-is-whole");
+}
+
+static void large_is_whole(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer raw = {0};
+
+        begin_large(c, "rawblobs.large-is-whole", &raw);
+        expect_data(c, &raw, &check_fixture_manifest(c, "config-1m")->config);
+}
+
+static void missing_is_refused(struct check_context *c)
+{
+        const struct content *layer = sample_layer_of(c, "layers-1", 0);
+        const char *path = sample_blob_path(c, "layers-1", layer->digest);
+
+        if (unlink(path) < 0)
+                check_error(c, "cannot remove %s: %s", path, strerror(errno));
+        expect_refused(c, sample_open(c, "layers-1", "rawblobs.missing-is-refused"), layer->digest,
+                       "a layer that is not there");
+}
+
+static void other_size_is_sent(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer raw = {0};
+        CLEANUP(cleanup_free) char *stored = NULL;
+        CLEANUP(cleanup_free) char *data = NULL;
+        CLEANUP(cleanup_free) char *errors = NULL;
+        const struct content *layer = sample_layer_of(c, "broken-size", 0);
+        size_t stored_len, len, errors_len;
+
+        sample_read_file(c, sample_blob_path(c, "broken-size", layer->digest), &stored, &stored_len);
+        begin_layer(c, "broken-size", "rawblobs.other-size-is-sent", &raw);
+        read_both(c, &raw, &data, &len, &errors, &errors_len);
+        check_that(c, len == stored_len && !memcmp(data, stored, len),
+                   "a raw blob should come as it is stored, whatever its size in the manifest; %zu of %zu "
+                   "bytes came",
+                   len, stored_len);
+        check_that(c, errors_len == 0,
+                   "the size of a raw blob should not be verified; the error pipe has: %.300s", errors);
+}
+
+/* Two blobs of one image, read by turns. */
+static void different_at_once(struct check_context *c)
+{
+        struct answer raw[2] = {0};
+        const struct content *contents[] = {sample_layer_of(c, "blob-65537", 0),
+                                            &check_fixture_manifest(c, "blob-65537")->config};
+        uint64_t id = sample_open(c, "blob-65537", "rawblobs.different-at-once");
+
+        for (size_t i = 0; i < 2; i++)
+                begin(c, id, contents[i]->digest, &raw[i]);
+        for (size_t i = 2; i-- > 0;) {
+                expect_data(c, &raw[i], contents[i]);
+                answer_clear(&raw[i]);
+        }
+}
+
+static void closed_image_is_refused(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer closed = {0};
+        CLEANUP_ANSWER struct answer raw = {0};
+        const struct content *layer = sample_layer_of(c, "layers-1", 0);
+        uint64_t id = sample_open(c, "layers-1", "rawblobs.closed-image-is-refused");
+
+        check_call_ok(c, &closed, "CloseImage", "[%" PRIu64 "]", id);
+        check_call_refused(c, &raw, "GetRawBlob", "%s", raw_args(c, id, layer->digest));
+}
+
+/* Only the data is wanted: nobody reads the errors. */
+static void error_reader_gone_is_survived(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer raw = {0};
+
+        begin_large(c, "rawblobs.error-reader-gone-is-survived", &raw);
+        fd_clear(&raw.packet.fds[1]);
+        expect_data(c, &raw, &check_fixture_manifest(c, "config-1m")->config);
+}
+
+static void reader_gone_ends_the_errors(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer raw = {0};
+        char buffer[1000];
+
+        begin_large(c, "rawblobs.reader-gone-ends-the-errors", &raw);
+        check_that(c, check_read(c, raw.packet.fds[0], buffer, sizeof(buffer)) == sizeof(buffer),
+                   "the data pipe ends before its first %zu bytes came", sizeof(buffer));
+        fd_clear(&raw.packet.fds[0]);
+        expect_end(c, raw.packet.fds[1], "error");
+}
+
+static void served_while_open(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer raw = {0};
+        CLEANUP(cleanup_free) char *data = NULL;
+        uint64_t id = sample_open(c, "layers-1", "rawblobs.served-while-open");
+        size_t len;
+
+        begin_large(c, "rawblobs.served-while-open", &raw);
+        check_that(c, check_is_silent(c), "a packet comes that nobody asked for");
+        sample_fetch_ok(c, "GetManifest", sample_args(c, id), &data, &len);
+        sample_check_digest(c, data, len, sample_digest(c, "layers-1"),
+                            "a manifest that is fetched while a raw blob is open");
+        expect_data(c, &raw, &check_fixture_manifest(c, "config-1m")->config);
+}
+
+static void same_as_get_blob(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer raw = {0};
+        CLEANUP_ANSWER struct answer piped = {0};
+        CLEANUP_ANSWER struct answer finish = {0};
+        CLEANUP(cleanup_free) char *verified = NULL;
+        CLEANUP(cleanup_free) char *data = NULL;
+        CLEANUP(cleanup_free) char *errors = NULL;
+        const struct content *layer = sample_layer_of(c, "gzip", 0);
+        uint64_t id = sample_open(c, "gzip", "rawblobs.same-as-get-blob");
+        size_t verified_len, len, errors_len;
+
+        sample_get_blob(c, id, layer, &piped);
+        check_read_and_finish(c, &piped, &finish, &verified, &verified_len);
+        begin(c, id, layer->digest, &raw);
+        read_both(c, &raw, &data, &len, &errors, &errors_len);
+        check_that(
+                c, len == verified_len && !memcmp(data, verified, len),
+                "GetRawBlob should send what GetBlob sends; GetBlob sent %zu bytes, GetRawBlob %zu, or others",
+                verified_len, len);
+}
+
+static void is_blocking(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer raw = {0};
+
+        begin_layer(c, "layers-1", "rawblobs.is-blocking", &raw);
+        for (size_t i = 0; i < 2; i++) {
+                int flags = fcntl(raw.packet.fds[i], F_GETFL);
+
+                check_that(c, flags >= 0 && !(flags & O_NONBLOCK),
+                           "the read end of the %s pipe should be blocking; it has O_NONBLOCK",
+                           i ? "error" : "data");
+        }
+}
+
+/* What stands on the error pipe when a blob cannot be read: its code. */
+static void code_of_a_missing_blob(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer raw = {0};
+
+        check_call(c, &raw, "GetRawBlob", "%s",
+                   raw_args(c, sample_open(c, "layers-1", "rawblobs.code-of-a-missing-blob"), ZEROS_DIGEST));
+        check_record(c, "%s", raw.success ? "success" : raw.error_code ? raw.error_code : "none");
+}
+
 const struct check checks_rawblobs[] = {
         {
                 NAMED("comes-with-two-pipes"),
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "GetRawBlob comes with exactly two descriptors, each the read end of a pipe.",
-                .reference = "descriptors",
+                .reference = "raw-pipes",
                 .run = comes_with_two_pipes,
         },
         {
@@ -392,7 +571,7 @@ const struct check checks_rawblobs[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "The pipe id of GetRawBlob is 0, since there is nothing to finish.",
-                .reference = "raw-blobs",
+                .reference = "raw-ends-by-itself",
                 .run = pipeid_is_zero,
         },
         {
@@ -401,7 +580,7 @@ const struct check checks_rawblobs[] = {
                 .since = SINCE_RAW,
                 .requires = "The value of GetRawBlob is the size of the blob in bytes, or -1 where it is not "
                             "known.",
-                .reference = "getrawblob",
+                .reference = "get-raw-blob",
                 .run = value_is_the_size,
         },
         {
@@ -409,7 +588,7 @@ const struct check checks_rawblobs[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "A raw blob of 65,537 bytes, one more than a pipe holds, arrives whole.",
-                .reference = "getrawblob",
+                .reference = "get-raw-blob",
                 .run = more_than_a_pipe_is_whole,
         },
         {
@@ -417,7 +596,7 @@ const struct check checks_rawblobs[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "A raw blob of no bytes comes as an empty pipe.",
-                .reference = "getrawblob",
+                .reference = "get-raw-blob",
                 .run = empty_is_whole,
         },
         {
@@ -425,7 +604,7 @@ const struct check checks_rawblobs[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "GetRawBlob sends the image's config too, as it is stored.",
-                .reference = "getrawblob",
+                .reference = "get-raw-blob",
                 .run = config_is_a_blob,
         },
         {
@@ -433,7 +612,7 @@ const struct check checks_rawblobs[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "The data pipe of GetRawBlob ends without FinishPipe.",
-                .reference = "raw-blobs",
+                .reference = "raw-ends-by-itself",
                 .run = data_ends_by_itself,
         },
         {
@@ -441,7 +620,7 @@ const struct check checks_rawblobs[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "The error pipe of GetRawBlob ends without FinishPipe.",
-                .reference = "raw-blobs",
+                .reference = "raw-ends-by-itself",
                 .run = errors_end_by_themselves,
         },
         {
@@ -449,7 +628,7 @@ const struct check checks_rawblobs[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "The data pipe of GetRawBlob has no more than the blob.",
-                .reference = "raw-blobs",
+                .reference = "raw-data",
                 .run = nothing_behind_the_data,
         },
         {
@@ -457,7 +636,7 @@ const struct check checks_rawblobs[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "The error pipe of GetRawBlob is empty when all went well.",
-                .reference = "raw-blobs",
+                .reference = "raw-no-error",
                 .run = no_error_on_success,
         },
         {
@@ -465,7 +644,7 @@ const struct check checks_rawblobs[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "GetRawBlob sends a blob as it is stored and verifies nothing.",
-                .reference = "getrawblob",
+                .reference = "raw-unverified",
                 .run = nothing_is_verified,
         },
         {
@@ -474,7 +653,7 @@ const struct check checks_rawblobs[] = {
                 .since = SINCE_RAW,
                 .requires = "GetRawBlob of a digest that no blob has is refused, by the answer or on the error "
                             "pipe.",
-                .reference = "getrawblob",
+                .reference = "raw-missing",
                 .run = unknown_digest_is_refused,
         },
         {
@@ -482,7 +661,7 @@ const struct check checks_rawblobs[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "GetRawBlob of what is no digest is refused, by the answer or on the error pipe.",
-                .reference = "getrawblob",
+                .reference = "digest-argument",
                 .run = malformed_digest_is_refused,
         },
         {
@@ -490,7 +669,7 @@ const struct check checks_rawblobs[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "GetRawBlob does not take a path in the place of a digest.",
-                .reference = "getrawblob",
+                .reference = "digest-argument",
                 .run = path_for_a_digest_is_refused,
         },
         {
@@ -498,7 +677,7 @@ const struct check checks_rawblobs[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "A raw blob that cannot be read is refused, by the answer or on the error pipe.",
-                .reference = "raw-blobs",
+                .reference = "raw-error",
                 .run = unreadable_is_reported,
         },
         {
@@ -506,7 +685,7 @@ const struct check checks_rawblobs[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "When the client closes the data pipe early, the error pipe says EPIPE.",
-                .reference = "raw-blobs",
+                .reference = "raw-error raw-code",
                 .run = reader_gone_is_epipe,
         },
         {
@@ -514,7 +693,7 @@ const struct check checks_rawblobs[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "A client that closes both pipes early does not keep the server from serving.",
-                .reference = "raw-blobs",
+                .reference = "raw-reader-gone",
                 .run = readers_gone_are_survived,
         },
         {
@@ -522,7 +701,7 @@ const struct check checks_rawblobs[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "Ten raw blobs can be open at once and read in the reverse order.",
-                .reference = "raw-blobs",
+                .reference = "raw-many",
                 .run = ten_in_reverse_order,
         },
         {
@@ -530,7 +709,7 @@ const struct check checks_rawblobs[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "FinishPipe of a piped value works while a raw blob is open.",
-                .reference = "finishpipe",
+                .reference = "finish-pipe",
                 .run = finish_is_for_others,
         },
         {
@@ -538,7 +717,7 @@ const struct check checks_rawblobs[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "A raw blob that is open when its image is closed arrives whole.",
-                .reference = "closeimage",
+                .reference = "close-keeps-pipes",
                 .run = survives_close_image,
         },
         {
@@ -546,8 +725,129 @@ const struct check checks_rawblobs[] = {
                 .level = LEVEL_MUST,
                 .since = SINCE_RAW,
                 .requires = "A raw blob that was read leaves no descriptor open in the server.",
-                .reference = "raw-blobs",
+                .reference = "raw-leaves-nothing",
                 .run = leave_no_descriptor,
+        },
+        {
+                NAMED("one-byte-is-whole"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 8),
+                .requires = "A raw blob of one byte arrives whole.",
+                .reference = "get-raw-blob",
+                .run = one_byte_is_whole,
+        },
+        {
+                NAMED("less-than-a-pipe-is-whole"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 8),
+                .requires = "A raw blob of 65,535 bytes arrives whole.",
+                .reference = "get-raw-blob",
+                .run = less_than_a_pipe_is_whole,
+        },
+        {
+                NAMED("a-pipe-is-whole"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 8),
+                .requires = "A raw blob of 65,536 bytes, just what a pipe holds, arrives whole.",
+                .reference = "get-raw-blob",
+                .run = a_pipe_is_whole,
+        },
+        {
+                NAMED("large-is-whole"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 8),
+                .requires = "A raw blob of 1 MiB arrives whole.",
+                .reference = "get-raw-blob",
+                .run = large_is_whole,
+        },
+        {
+                NAMED("sha512-is-whole"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 8),
+                .requires = "A raw blob with a sha512 digest arrives whole.",
+                .reference = "get-raw-blob digest-argument",
+                .run = sha512_is_whole,
+        },
+        {
+                NAMED("same-as-get-blob"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 8),
+                .requires = "GetRawBlob sends the same bytes as GetBlob.",
+                .reference = "get-raw-blob",
+                .run = same_as_get_blob,
+        },
+        {
+                NAMED("other-size-is-sent"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 8),
+                .requires = "A blob of another size than the manifest's comes as it is stored.",
+                .reference = "raw-unverified",
+                .run = other_size_is_sent,
+        },
+        {
+                NAMED("missing-is-refused"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 8),
+                .requires =
+                        "A raw blob whose file is not there is refused, by the answer or on the error pipe.",
+                .reference = "raw-missing",
+                .run = missing_is_refused,
+        },
+        {
+                NAMED("different-at-once"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 8),
+                .requires = "Two raw blobs of one image that are open at once are not mixed up.",
+                .reference = "raw-many",
+                .run = different_at_once,
+        },
+        {
+                NAMED("closed-image-is-refused"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 8),
+                .requires = "GetRawBlob of an image that was closed is refused.",
+                .reference = "close-image",
+                .run = closed_image_is_refused,
+        },
+        {
+                NAMED("error-reader-gone-is-survived"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 8),
+                .requires = "A raw blob arrives whole where the client has closed the error pipe.",
+                .reference = "raw-data",
+                .run = error_reader_gone_is_survived,
+        },
+        {
+                NAMED("reader-gone-ends-the-errors"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 8),
+                .requires = "The error pipe ends when the client leaves in the middle of the data.",
+                .reference = "raw-ends-by-itself raw-error",
+                .run = reader_gone_ends_the_errors,
+        },
+        {
+                NAMED("served-while-open"),
+                .level = LEVEL_MUST,
+                .since = VERSION(0, 2, 8),
+                .requires = "Other requests are served while a raw blob is open that nobody reads.",
+                .reference = "raw-many",
+                .run = served_while_open,
+        },
+        {
+                NAMED("is-blocking"),
+                .level = LEVEL_SHOULD,
+                .since = VERSION(0, 2, 8),
+                .requires = "The read ends of both pipes of GetRawBlob are blocking.",
+                .reference = "pipes-blocking",
+                .run = is_blocking,
+        },
+        {
+                NAMED("code-of-a-missing-blob"),
+                .level = LEVEL_INFO,
+                .since = VERSION(0, 2, 8),
+                .requires = "Records the error code of a raw blob that does not exist.",
+                .reference = "raw-missing code-since",
+                .run = code_of_a_missing_blob,
         },
 };
 const size_t n_checks_rawblobs = ARRAY_SIZE(checks_rawblobs);

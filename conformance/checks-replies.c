@@ -401,6 +401,251 @@ static void run_finish_pipe(struct check_context *c)
                 check_read_to_end(c, answer.packet.fds[0], &data, &len);
 }
 
+/* ---- one method's refusal ---- */
+
+/* In a spelling of its own again. All members are judged at once: each has a check of its own in the session. */
+static void judge_refusal(struct check_context *c, const char *method, const char *args)
+{
+        const char *text = check_text(c, "{\"method\":\"%s\", \"args\":[ %s ]}", method, args);
+        CLEANUP_ANSWER struct answer answer = {0};
+
+        check_send(c, text, strlen(text), NULL, 0);
+        check_answer(c, &answer);
+        check_that(c, !answer.success, "expected a refusal of %.300s, got %.300s", text, answer.packet.data);
+        judge_success(c, &answer, method);
+        judge_value(c, &answer, method);
+        judge_pipeid(c, &answer, method);
+        judge_error(c, &answer, method);
+        judge_error_on_failure(c, &answer, method);
+        judge_failure_value(c, &answer, method);
+        judge_failure_pipeid(c, &answer, method);
+        judge_failure_descriptors(c, &answer, method);
+        if (version_compare(check_version(c), VERSION_ERROR_CODE) >= 0) {
+                judge_error_code(c, &answer, method);
+                judge_code_on_failure(c, &answer, method);
+        }
+}
+
+#define REFUSAL_CHECK(name, method, args)               \
+        static void run_##name(struct check_context *c) \
+        {                                               \
+                judge_refusal(c, method, args);         \
+        }
+
+REFUSAL_CHECK(initialize_refused, "Initialize", "")
+REFUSAL_CHECK(open_image_refused, "OpenImage", "\"oci:/nonexistent/image:latest\"")
+REFUSAL_CHECK(open_image_optional_refused, "OpenImageOptional", "\"nosuchtransport:image\"")
+REFUSAL_CHECK(close_image_refused, "CloseImage", "424242")
+REFUSAL_CHECK(get_manifest_refused, "GetManifest", "424242")
+REFUSAL_CHECK(get_config_refused, "GetConfig", "424242")
+REFUSAL_CHECK(get_full_config_refused, "GetFullConfig", "424242")
+REFUSAL_CHECK(get_blob_refused, "GetBlob", "424242, \"sha256:00\", 7")
+REFUSAL_CHECK(get_raw_blob_refused, "GetRawBlob", "424242, \"sha256:00\"")
+REFUSAL_CHECK(get_layer_info_refused, "GetLayerInfo", "424242")
+REFUSAL_CHECK(get_layer_info_piped_refused, "GetLayerInfoPiped", "424242")
+REFUSAL_CHECK(finish_pipe_refused, "FinishPipe", "424242")
+
+/* ---- all members of all replies ---- */
+
+static void judge_no_more_members(struct check_context *c, const struct answer *answer, const char *what)
+{
+        static const char *const names[] = {"success", "value", "pipeid", "error_code", "error"};
+
+        json_object_object_foreach (answer->json, name, value) {
+                bool known = false;
+
+                (void)value;
+                for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                        known |= strcmp(name, names[i]) == 0;
+                check_that(c, known, "expected no member \"%s\" in the reply to %s, got %.300s", name, what,
+                           answer->packet.data);
+        }
+}
+
+static void judge_one_line(struct check_context *c, const struct answer *answer, const char *what)
+{
+        check_that(c,
+                   !memchr(answer->packet.data, '\n', answer->packet.len) &&
+                           !memchr(answer->packet.data, '\0', answer->packet.len),
+                   "expected the reply to %s to have neither a newline nor a zero byte, got %.300s", what,
+                   answer->packet.data);
+}
+
+static void judge_utf8(struct check_context *c, const struct answer *answer, const char *what)
+{
+        CLEANUP(cleanup_json) struct json_object *parsed = NULL;
+
+        check_that(c, json_parse(answer->packet.data, answer->packet.len, 32, &parsed, NULL) == 0,
+                   "expected the reply to %s to be JSON in valid UTF-8, got %.300s", what, answer->packet.data);
+}
+
+SESSION_CHECK(no_more_members, "MoreMembers")
+SESSION_CHECK(one_line, "OneLine")
+SESSION_CHECK(utf8, "Utf8")
+
+/* The members' names in the order in which they stand in the text. */
+static const char *member_order(struct check_context *c, struct answer *answer)
+{
+        const char *text = "";
+
+        json_object_object_foreach (answer->json, name, value) {
+                (void)value;
+                text = check_text(c, "%s%s%s", text, *text ? " " : "", name);
+        }
+        return text;
+}
+
+static void run_member_order(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer answer = {0};
+
+        check_call(c, &answer, "NoSuchReplyOrder", "[]");
+        check_record(c, "%s", member_order(c, &answer));
+}
+
+static void run_white_space(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer answer = {0};
+        size_t outside = 0;
+        bool quoted = false;
+
+        check_call(c, &answer, "NoSuchReplySpace", "[]");
+        for (const char *p = answer.packet.data; *p; p++) {
+                if (*p == '"' && (p == answer.packet.data || p[-1] != '\\'))
+                        quoted = !quoted;
+                outside += !quoted && strchr(" \t\r\n", *p);
+        }
+        check_record(c, outside ? "some" : "none");
+}
+
+/* Which characters are written as escapes that need not be. */
+static void run_escapes(struct check_context *c)
+{
+        static const struct {
+                const char *character, *escape;
+        } known[] = {
+                {"<", "\\u003c"}, {">", "\\u003e"}, {"&", "\\u0026"}, {"/", "\\/"}, {"\xc3\xa4", "\\u00e4"}};
+        CLEANUP_ANSWER struct answer answer = {0};
+        const char *text = "";
+
+        check_call(c, &answer, "NoSuchReplyEscapes<>&/\xc3\xa4", "[]");
+        for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+                if (strstr(answer.packet.data, known[i].escape))
+                        text = check_text(c, "%s%s%s", text, *text ? " " : "", known[i].character);
+        check_record(c, "%s", *text ? text : "none");
+}
+
+/* What an error repeats of a text that a terminal would act upon is written as escapes. */
+static void run_control_characters(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer answer = {0};
+
+        check_call(c, &answer, "NoSuchReplyControl\\u001b[31m\\u0007\\n", "[]");
+        for (size_t i = 0; i < answer.packet.len; i++)
+                check_that(c, (unsigned char)answer.packet.data[i] >= ' ',
+                           "expected no control character in a reply, got 0x%02x",
+                           (unsigned char)answer.packet.data[i]);
+        check_that(c, !answer.success && *answer.error, "expected a refusal, got %.300s", answer.packet.data);
+}
+
+static void run_code_other(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer answer = {0};
+
+        check_call_refused(c, &answer, "NoSuchReplyOther", "[]");
+        check_that(c, answer.error_code && strcmp(answer.error_code, "other") == 0,
+                   "expected the code other for an unknown method, got %.300s", answer.packet.data);
+        check_call_refused(c, &answer, "GetManifest", "[ 535353 ]");
+        check_that(c, answer.error_code && strcmp(answer.error_code, "other") == 0,
+                   "expected the code other for an image that is not open, got %.300s", answer.packet.data);
+}
+
+/* ---- the words of errors ---- */
+
+/* Records the error of one request, with the check's folder as DIR. A spelling of its own, once more. */
+static void record_error(struct check_context *c, const char *method, const char *args)
+{
+        const char *request = check_text(c, "{\"method\":  \"%s\",\"args\":[%s]}", method, args), *at;
+        CLEANUP_ANSWER struct answer answer = {0};
+        size_t folder = strlen(check_folder(c));
+        const char *text;
+
+        check_send(c, request, strlen(request), NULL, 0);
+        check_answer(c, &answer);
+        text = answer.success ? "success" : answer.error;
+        while ((at = strstr(text, check_folder(c))))
+                text = check_text(c, "%.*sDIR%s", (int)(at - text), text, at + folder);
+        check_record(c, "%s%s%s", text, answer.error_code && *answer.error_code ? "; " : "",
+                     answer.error_code ? answer.error_code : "");
+}
+
+#define WORDS_CHECK(name, method, ...)                               \
+        static void run_words_##name(struct check_context *c)        \
+        {                                                            \
+                record_error(c, method, check_text(c, __VA_ARGS__)); \
+        }
+
+static void run_words_not_initialized(struct check_context *c)
+{
+        check_start(c, &(struct server_start){.no_initialize = true});
+        record_error(c, "GetManifest", "1");
+}
+
+/* How it goes on is the words of a library. */
+static void run_words_not_json(struct check_context *c)
+{
+        static const char text[] = "what is no JSON, for its words";
+        CLEANUP_ANSWER struct answer answer = {0};
+
+        check_send(c, text, strlen(text), NULL, 0);
+        check_answer(c, &answer);
+        check_record(c, "%.*s", (int)strcspn(answer.error, ":"), answer.error);
+}
+
+static void run_words_no_object(struct check_context *c)
+{
+        static const char text[] = "[\"no object, for its words\"]";
+        CLEANUP_ANSWER struct answer answer = {0};
+
+        check_send(c, text, strlen(text), NULL, 0);
+        check_answer(c, &answer);
+        check_record(c, "%s", answer.error);
+}
+
+static void run_words_blob_missing(struct check_context *c)
+{
+        CLEANUP_ANSWER struct answer answer = {0};
+        uint64_t image = check_open_image(c, check_fixture(c, FIXTURE));
+        const char *text = check_text(
+                c, "{\"method\":  \"GetBlob\",\"args\":[%" PRIu64 ", \"sha256:%064d\", 5]}", image, 0);
+        const char *at, *said;
+
+        check_expect_open(c);
+        check_send(c, text, strlen(text), NULL, 0);
+        check_answer(c, &answer);
+        said = answer.success ? "success" : answer.error;
+        at = strstr(said, check_folder(c));
+        check_record(c, "%.*s%s%s", (int)(at ? at - said : (long)strlen(said)), said, at ? "DIR" : "",
+                     at ? at + strlen(check_folder(c)) : "");
+}
+
+WORDS_CHECK(unknown_method, "NoSuchReplyWords", "%s", "")
+WORDS_CHECK(second_initialize, "Initialize", "%s", "")
+WORDS_CHECK(too_few, "OpenImage", "%s", "")
+WORDS_CHECK(too_many, "OpenImage", "\"a\", \"b\"")
+WORDS_CHECK(reference_type, "OpenImage", "1")
+WORDS_CHECK(image_type, "GetManifest", "\"1\"")
+WORDS_CHECK(image_zero, "GetManifest", "0")
+WORDS_CHECK(image_unknown, "GetManifest", "636363")
+WORDS_CHECK(image_too_large, "GetManifest", "9007199254740993")
+WORDS_CHECK(pipe_type, "FinishPipe", "\"7\"")
+WORDS_CHECK(pipe_unknown, "FinishPipe", "636363")
+WORDS_CHECK(no_transport, "OpenImage", "\"no-transport\"")
+WORDS_CHECK(unknown_transport, "OpenImage", "\"nosuchtransport:words\"")
+WORDS_CHECK(folder_missing, "OpenImage", "\"oci:%s/missing:latest\"", check_folder(c))
+WORDS_CHECK(tag_missing, "OpenImage", "\"%.*snotag\"", (int)strlen(check_fixture(c, FIXTURE)) - 6,
+            check_fixture(c, FIXTURE))
+
 #define REPLIES_SINCE(name, check_level, from, text, anchor, function)                              \
         {                                                                                           \
                 .id = "replies/" name, .level = (check_level), .since = (from), .requires = (text), \
@@ -414,57 +659,123 @@ static void run_finish_pipe(struct check_context *c)
                       "'s value, pipe id and descriptors are those of its description.", \
                       anchor, function)
 
+#define REFUSAL(name, from, method, function)                                                               \
+        REPLIES_SINCE(name, LEVEL_MUST, from, "A refused " method "'s reply has all members of a failure.", \
+                      "reply-members failed-reply reply-value reply-pipeid reply-error", function)
+#define WORDS(check_name, anchor, function, starts)                                                  \
+        {                                                                                            \
+                .id = "replies/" check_name, .level = LEVEL_INFO, .since = VERSION_OLDEST,           \
+                .requires = "Records the words of an error: " check_name ".", .reference = (anchor), \
+                .run = (function), .own_start = (starts)                                             \
+        }
+
 const struct check checks_replies[] = {
-        REPLIES("success", LEVEL_MUST, "Every reply has a boolean `success`.", "replies", run_success),
-        REPLIES("value", LEVEL_MUST, "Every reply has a `value`, null where there is none.", "replies",
-                run_value),
-        REPLIES("pipeid", LEVEL_MUST, "Every reply has an integer `pipeid` of 0 to 2^32-1.", "replies",
-                run_pipeid),
-        REPLIES("error", LEVEL_MUST, "Every reply has a string `error`.", "replies", run_error),
+        REPLIES("success", LEVEL_MUST, "Every reply has a boolean `success`.", "reply-success reply-members",
+                run_success),
+        REPLIES("value", LEVEL_MUST, "Every reply has a `value`, null where there is none.",
+                "reply-value reply-members", run_value),
+        REPLIES("pipeid", LEVEL_MUST, "Every reply has an integer `pipeid` of 0 to 2^32-1.",
+                "reply-pipeid reply-members", run_pipeid),
+        REPLIES("error", LEVEL_MUST, "Every reply has a string `error`.", "reply-error reply-members",
+                run_error),
         REPLIES_SINCE("error-code", LEVEL_MUST, VERSION_ERROR_CODE,
-                      "From 0.2.8 on every reply has a string `error_code`.", "error-codes", run_error_code),
-        REPLIES("error-on-success", LEVEL_MUST, "`error` is empty on success.", "replies",
+                      "From 0.2.8 on every reply has a string `error_code`.", "reply-error-code code-since",
+                      run_error_code),
+        REPLIES("error-on-success", LEVEL_MUST, "`error` is empty on success.", "reply-error",
                 run_error_on_success),
-        REPLIES("error-on-failure", LEVEL_MUST, "`error` says why on failure.", "replies",
+        REPLIES("error-on-failure", LEVEL_MUST, "`error` says why on failure.", "reply-error",
                 run_error_on_failure),
         REPLIES_SINCE("code-on-success", LEVEL_MUST, VERSION_ERROR_CODE, "`error_code` is empty on success.",
-                      "error-codes", run_code_on_success),
+                      "reply-error-code", run_code_on_success),
         REPLIES_SINCE("code-on-failure", LEVEL_MUST, VERSION_ERROR_CODE,
-                      "`error_code` is EPIPE, retryable or other on failure.", "error-codes",
+                      "`error_code` is EPIPE, retryable or other on failure.", "code-known reply-error-code",
                       run_code_on_failure),
         {.id = "replies/early-error-code",
          .level = LEVEL_INFO,
          .since = VERSION_OLDEST,
          .until = VERSION_ERROR_CODE,
          .requires = "Records whether error_code is sent before 0.2.8.",
-         .reference = "error-codes",
+         .reference = "code-since",
          .run = run_error_code_early},
-        REPLIES("failure-value", LEVEL_MUST, "`value` is null on failure.", "replies", run_failure_value),
-        REPLIES("failure-pipeid", LEVEL_MUST, "`pipeid` is 0 on failure.", "replies", run_failure_pipeid),
-        REPLIES("failure-descriptors", LEVEL_MUST, "No descriptor comes with a failure.", "descriptors",
-                run_failure_descriptors),
+        REPLIES("failure-value", LEVEL_MUST, "`value` is null on failure.", "reply-value", run_failure_value),
+        REPLIES("failure-pipeid", LEVEL_MUST, "`pipeid` is 0 on failure.", "reply-pipeid failed-reply",
+                run_failure_pipeid),
+        REPLIES("failure-descriptors", LEVEL_MUST, "No descriptor comes with a failure.",
+                "failure-descriptors failed-reply", run_failure_descriptors),
         REPLIES("error-fits", LEVEL_SHOULD,
-                "An error reply is not larger than 32,768 bytes, whatever was asked.", "packets",
+                "An error reply is not larger than 32,768 bytes, whatever was asked.", "reply-size",
                 run_error_fits),
         {.id = "replies/initialize",
          .level = LEVEL_MUST,
          .since = VERSION_OLDEST,
          .requires = "A successful Initialize's value, pipe id and descriptors are those of its description.",
-         .reference = "initialize",
+         .reference = "has-initialize",
          .run = run_initialize,
          .own_start = true},
-        METHOD("open-image", VERSION_OLDEST, "OpenImage", "openimage", run_open_image),
-        METHOD("open-image-optional", VERSION(0, 2, 4), "OpenImageOptional", "openimageoptional",
+        METHOD("open-image", VERSION_OLDEST, "OpenImage", "has-open-image plain-value", run_open_image),
+        METHOD("open-image-optional", VERSION(0, 2, 4), "OpenImageOptional", "has-open-image-optional",
                run_open_image_optional),
-        METHOD("close-image", VERSION_OLDEST, "CloseImage", "closeimage", run_close_image),
-        METHOD("get-manifest", VERSION_OLDEST, "GetManifest", "getmanifest", run_get_manifest),
-        METHOD("get-config", VERSION_OLDEST, "GetConfig", "getconfig", run_get_config),
-        METHOD("get-full-config", VERSION_OLDEST, "GetFullConfig", "getfullconfig", run_get_full_config),
-        METHOD("get-blob", VERSION_OLDEST, "GetBlob", "getblob", run_get_blob),
-        METHOD("get-raw-blob", VERSION(0, 2, 8), "GetRawBlob", "getrawblob", run_get_raw_blob),
-        METHOD("get-layer-info", VERSION(0, 2, 5), "GetLayerInfo", "getlayerinfo", run_get_layer_info),
-        METHOD("get-layer-info-piped", VERSION(0, 2, 7), "GetLayerInfoPiped", "getlayerinfopiped",
+        METHOD("close-image", VERSION_OLDEST, "CloseImage", "has-close-image", run_close_image),
+        METHOD("get-manifest", VERSION_OLDEST, "GetManifest", "has-get-manifest piped-value", run_get_manifest),
+        METHOD("get-config", VERSION_OLDEST, "GetConfig", "has-get-config", run_get_config),
+        METHOD("get-full-config", VERSION_OLDEST, "GetFullConfig", "has-get-full-config", run_get_full_config),
+        METHOD("get-blob", VERSION_OLDEST, "GetBlob", "has-get-blob", run_get_blob),
+        METHOD("get-raw-blob", VERSION(0, 2, 8), "GetRawBlob", "has-get-raw-blob raw-pipes", run_get_raw_blob),
+        METHOD("get-layer-info", VERSION(0, 2, 5), "GetLayerInfo", "has-get-layer-info", run_get_layer_info),
+        METHOD("get-layer-info-piped", VERSION(0, 2, 7), "GetLayerInfoPiped", "has-get-layer-info-piped",
                run_get_layer_info_piped),
-        METHOD("finish-pipe", VERSION_OLDEST, "FinishPipe", "finishpipe", run_finish_pipe),
+        METHOD("finish-pipe", VERSION_OLDEST, "FinishPipe", "has-finish-pipe", run_finish_pipe),
+        REFUSAL("initialize-refused", VERSION_OLDEST, "Initialize", run_initialize_refused),
+        REFUSAL("open-image-refused", VERSION_OLDEST, "OpenImage", run_open_image_refused),
+        REFUSAL("open-image-optional-refused", VERSION(0, 2, 4), "OpenImageOptional",
+                run_open_image_optional_refused),
+        REFUSAL("close-image-refused", VERSION_OLDEST, "CloseImage", run_close_image_refused),
+        REFUSAL("get-manifest-refused", VERSION_OLDEST, "GetManifest", run_get_manifest_refused),
+        REFUSAL("get-config-refused", VERSION_OLDEST, "GetConfig", run_get_config_refused),
+        REFUSAL("get-full-config-refused", VERSION_OLDEST, "GetFullConfig", run_get_full_config_refused),
+        REFUSAL("get-blob-refused", VERSION_OLDEST, "GetBlob", run_get_blob_refused),
+        REFUSAL("get-raw-blob-refused", VERSION(0, 2, 8), "GetRawBlob", run_get_raw_blob_refused),
+        REFUSAL("get-layer-info-refused", VERSION(0, 2, 5), "GetLayerInfo", run_get_layer_info_refused),
+        REFUSAL("get-layer-info-piped-refused", VERSION(0, 2, 7), "GetLayerInfoPiped",
+                run_get_layer_info_piped_refused),
+        REFUSAL("finish-pipe-refused", VERSION_OLDEST, "FinishPipe", run_finish_pipe_refused),
+        WORDS("words-unknown-method", "unknown-method", run_words_unknown_method, false),
+        WORDS("words-second-initialize", "initialize-once", run_words_second_initialize, false),
+        WORDS("words-too-few", "argument-count", run_words_too_few, false),
+        WORDS("words-too-many", "argument-count", run_words_too_many, false),
+        WORDS("words-reference-type", "reference-argument", run_words_reference_type, false),
+        WORDS("words-image-type", "image-argument", run_words_image_type, false),
+        WORDS("words-image-zero", "image-argument", run_words_image_zero, false),
+        WORDS("words-image-unknown", "image-argument", run_words_image_unknown, false),
+        WORDS("words-image-too-large", "image-argument", run_words_image_too_large, false),
+        WORDS("words-pipe-type", "pipe-argument", run_words_pipe_type, false),
+        WORDS("words-pipe-unknown", "pipe-argument", run_words_pipe_unknown, false),
+        WORDS("words-no-transport", "reference-argument", run_words_no_transport, false),
+        WORDS("words-unknown-transport", "open-transport", run_words_unknown_transport, false),
+        WORDS("words-folder-missing", "open-missing", run_words_folder_missing, false),
+        WORDS("words-tag-missing", "open-missing", run_words_tag_missing, false),
+        WORDS("words-not-initialized", "initialize-first", run_words_not_initialized, true),
+        WORDS("words-not-json", "not-a-request", run_words_not_json, false),
+        WORDS("words-no-object", "not-a-request", run_words_no_object, false),
+        WORDS("words-blob-missing", "blob-missing", run_words_blob_missing, false),
+
+        REPLIES("no-more-members", LEVEL_SHOULD, "A reply has no members but those of its description.",
+                "reply-members", run_no_more_members),
+        REPLIES("one-line", LEVEL_SHOULD, "A reply has neither a newline nor a zero byte in it or behind it.",
+                "reply-one-line", run_one_line),
+        REPLIES("utf8", LEVEL_MUST, "A reply is JSON in valid UTF-8.", "reply-utf8", run_utf8),
+        REPLIES("member-order", LEVEL_INFO, "Records the order of a reply's members.", "reply-order",
+                run_member_order),
+        REPLIES("white-space", LEVEL_INFO, "Records whether a reply has white space between its parts.",
+                "reply-order", run_white_space),
+        REPLIES("escapes", LEVEL_INFO,
+                "Records which of the characters <>&/ and a letter outside ASCII are escaped.", "reply-utf8",
+                run_escapes),
+        REPLIES("control-characters", LEVEL_SHOULD,
+                "Control characters that an error repeats are written as escapes.", "reply-one-line",
+                run_control_characters),
+        REPLIES_SINCE("code-other", LEVEL_SHOULD, VERSION_ERROR_CODE,
+                      "The code of an unknown method and of an unknown image is `other`.", "code-other",
+                      run_code_other),
 };
 const size_t n_checks_replies = ARRAY_SIZE(checks_replies);

@@ -119,8 +119,7 @@ static const struct option_row rows[] = {
          suite_take_jobs},
         {"timeout", "SECONDS", "how much longer than a scenario says a client may take (default: 10)",
          suite_take_timeout},
-        {"report", "FORMAT[:FILE]", "human, tap, junit or json, to FILE or to stdout (many; default: human)",
-         suite_take_report},
+        {"report", "FORMAT[:FILE]", REPORT_HELP, suite_take_report},
         {"known", "FILE", "what is known to fall short (default: nothing)", suite_take_known},
         {"release", "VERSION", "the client's release, for --known and for the reports", take_release},
         {"strict", NULL, "what is known to fall short makes the run fail too", suite_take_strict},
@@ -134,6 +133,8 @@ static const struct option_row rows[] = {
         {"help", NULL, "print this", suite_take_help},
 };
 
+const struct option_table client_options = {rows, ARRAY_SIZE(rows)};
+
 static void print_help(void)
 {
         puts("Usage: cip-conformance client [options] -- COMMAND .. {ref} ..\n\n"
@@ -143,6 +144,7 @@ static void print_help(void)
              "what\n"
              "the scenario says: first on PATH, and in CIP_SKOPEO.\n");
         options_print(rows, ARRAY_SIZE(rows), stdout);
+        report_print_formats(stdout);
         puts("\nExit status: 0 nothing new falls short; 1 the client falls short, or no longer does where it "
              "is known\n"
              "to; 2 wrong use, or COMMAND cannot be started; 130 after Ctrl-C.\n\n"

@@ -14,6 +14,7 @@
 #include "conformance/commands.h"
 #include "conformance/installed.h"
 #include "conformance/options.h"
+#include "conformance/rules.h"
 #include "conformance/scenarios.h"
 #include "conformance/selection.h"
 #include "conformance/story.h"
@@ -21,7 +22,7 @@
 struct list_settings {
         const char **filters;
         size_t n_filters;
-        bool client, json, help;
+        bool client, json, uncovered, help;
         const char *scenarios;
 };
 
@@ -54,6 +55,14 @@ static int take_client(void *data, const char *value, struct cip_error *error)
         return 0;
 }
 
+static int take_uncovered(void *data, const char *value, struct cip_error *error)
+{
+        (void)value;
+        (void)error;
+        ((struct list_settings *)data)->uncovered = true;
+        return 0;
+}
+
 static int take_scenarios(void *data, const char *value, struct cip_error *error)
 {
         struct list_settings *settings = data;
@@ -76,9 +85,12 @@ static const struct option_row list_rows[] = {
         {"filter", "GLOB", "only the checks that fit; a group's name stands for all of it (many)", take_filter},
         {"client", NULL, "print the scenarios of the client suite", take_client},
         {"scenarios", "DIR", "those of this folder", take_scenarios},
+        {"uncovered", NULL, "print the rules of docs/protocol.md that no check refers to", take_uncovered},
         {"json", NULL, "print JSON", take_json},
         {"help", NULL, "print this", take_help},
 };
+
+const struct option_table list_options = {list_rows, ARRAY_SIZE(list_rows)};
 
 /* "since 0.2.7", "before 0.2.7", "" */
 static const char *versions_text(const struct check *check, char *ret, size_t size)
@@ -101,7 +113,8 @@ static void print_list(const struct catalogue *catalogue, const struct check *co
         for (size_t i = 0; i < n; i++) {
                 if (selection_group(catalogue, checks[i]) != group) {
                         group = selection_group(catalogue, checks[i]);
-                        printf("%s%s: %s\n", i ? "\n" : "", group->name, group->about);
+                        printf("%s%s: %s%s\n", i ? "\n" : "", group->name, group->about,
+                               group->opt_in ? " Runs only where a filter names it." : "");
                 }
                 printf("  %-44s %-6s %s\n", checks[i]->id, check_level_name(checks[i]->level),
                        versions_text(checks[i], versions, sizeof(versions)));
@@ -119,6 +132,8 @@ static struct json_object *check_object(const struct catalogue *catalogue, const
         json_object_object_add(object, "group",
                                json_object_new_string(selection_group(catalogue, check)->name));
         json_object_object_add(object, "level", json_object_new_string(check_level_name(check->level)));
+        if (selection_group(catalogue, check)->opt_in)
+                json_object_object_add(object, "opt_in", json_object_new_boolean(true));
         if (check->detail) {
                 json_object_object_add(object, "requires", json_object_new_string(check->requires));
                 json_object_object_add(object, "reference", json_object_new_string(check->reference));
@@ -143,6 +158,72 @@ static void print_json(const struct catalogue *catalogue, const struct check *co
         json_object_put(array);
 }
 
+/* ---- rules ---- */
+
+static bool is_covered(const struct protocol_rule *rule)
+{
+        for (size_t i = 0; i < n_check_groups; i++)
+                for (size_t j = 0; j < *check_groups[i].n_checks; j++)
+                        if (reference_has(check_groups[i].checks[j].reference, rule->id))
+                                return true;
+        return false;
+}
+
+static void add_rule(struct json_object *array, const struct protocol_rule *rule)
+{
+        struct json_object *object = json_object_new_object();
+
+        json_object_object_add(object, "rule", json_object_new_string(rule->id));
+        json_object_object_add(object, "sentence", json_object_new_string(rule->sentence));
+        if (rule->reason)
+                json_object_object_add(object, "reason", json_object_new_string(rule->reason));
+        json_object_array_add(array, object);
+}
+
+static void print_rule(const struct protocol_rule *rule)
+{
+        printf("%s\n    %s\n    %s%s\n", rule->id, rule->sentence,
+               rule->reason ? "no check: " : "no check refers to it", rule->reason ? rule->reason : "");
+}
+
+/* Returns the exit status: 1 where a rule has neither a check nor a reason. */
+static int list_uncovered(bool json)
+{
+        struct json_object *array = json_object_new_array();
+        size_t n = 0, without_reason = 0;
+
+        for (size_t i = 0; i < n_protocol_rules; i++) {
+                if (is_covered(&protocol_rules[i]))
+                        continue;
+                n++;
+                without_reason += !protocol_rules[i].reason;
+                if (json)
+                        add_rule(array, &protocol_rules[i]);
+                else
+                        print_rule(&protocol_rules[i]);
+        }
+        if (json)
+                puts(json_object_to_json_string_ext(array,
+                                                    JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+        else
+                printf("%s%zu of %zu rules have no check, %zu of them without a reason.\n", n ? "\n" : "", n,
+                       n_protocol_rules, without_reason);
+        json_object_put(array);
+        return without_reason ? EXIT_SHORT : EXIT_FINE;
+}
+
+/* What the filters choose, as for a run; without one everything, opt-in groups too. */
+static int list_choose(const struct catalogue *catalogue, const struct list_settings *settings,
+                       const struct check **ret[], size_t *ret_n, struct cip_error *error)
+{
+        int r;
+
+        if (settings->n_filters)
+                return selection_filter(catalogue, settings->filters, settings->n_filters, ret, ret_n, error);
+        r = selection_all(catalogue, ret, ret_n);
+        return r < 0 ? error_set_errno(error, CIP_ERROR_LOCAL, r, "cannot list %ss", catalogue->noun) : 0;
+}
+
 int command_list(const char *const *argv)
 {
         struct list_settings settings = {0};
@@ -157,12 +238,16 @@ int command_list(const char *const *argv)
         if (r >= 0 && argv[r])
                 r = error_set(&error, CIP_ERROR_LOCAL, -EINVAL,
                               "takes no word such as '%s'; --filter chooses checks", argv[r]);
+        if (r >= 0 && settings.uncovered && (settings.client || settings.n_filters))
+                r = error_set(
+                        &error, CIP_ERROR_LOCAL, -EINVAL,
+                        "--uncovered is about all checks of servers: no --client, --scenarios or --filter");
         if (r >= 0 && settings.client && !settings.help) {
                 r = scenarios_load(settings.scenarios, stderr, &scenarios, &error);
                 catalogue = scenarios ? &scenarios->catalogue : catalogue;
         }
         if (r >= 0 && !settings.help)
-                r = selection_filter(catalogue, settings.filters, settings.n_filters, &checks, &n, &error);
+                r = list_choose(catalogue, &settings, &checks, &n, &error);
         if (r < 0) {
                 r = fail_usage("list: %s", error.message);
         } else if (settings.help) {
@@ -170,6 +255,8 @@ int command_list(const char *const *argv)
                      "Prints every check of a server, or with --client every scenario for a client.\n");
                 options_print(list_rows, ARRAY_SIZE(list_rows), stdout);
                 r = EXIT_FINE;
+        } else if (settings.uncovered) {
+                r = list_uncovered(settings.json);
         } else {
                 (settings.json ? print_json : print_list)(catalogue, checks, n);
                 r = EXIT_FINE;
@@ -179,6 +266,12 @@ int command_list(const char *const *argv)
 }
 
 /* ---- explain ---- */
+
+static void print_labelled(const char *label, const char *text)
+{
+        if (text)
+                printf("%-10s %s\n", label, text);
+}
 
 static void print_known(const struct check *check)
 {
@@ -202,6 +295,24 @@ static void print_known(const struct check *check)
                                one ? "" : version_format(range->last, last));
                 }
                 puts(")");
+                print_labelled("Effect", entry->effect);
+                print_labelled("Shown by", entry->reproducer);
+        }
+}
+
+/* Each rule with its sentence, so that nobody needs the document. */
+static void print_references(const struct check *check)
+{
+        const char *label = "Reference";
+        size_t len;
+
+        for (const char *at = check->reference; (len = reference_next(&at)) > 0; at += len) {
+                const struct protocol_rule *rule = protocol_rule_find(at, len);
+
+                printf("%-10s docs/protocol.md#%.*s\n", label, (int)len, at);
+                if (rule)
+                        printf("           %s\n", rule->sentence);
+                label = "";
         }
 }
 
@@ -222,13 +333,17 @@ static void print_check(const struct check *check)
         printf("Versions   %s\n", *versions ? versions : "all");
         printf("Group      %s: %s\n", selection_group(&server_catalogue, check)->name,
                selection_group(&server_catalogue, check)->about);
-        printf("Reference  docs/protocol.md#%s\n", check->reference);
+        if (selection_group(&server_catalogue, check)->opt_in)
+                puts("Runs       only where a filter names it or its group");
+        print_references(check);
         print_known(check);
         printf("\nRun it     cip-conformance server --filter %s -- skopeo\n", check->id);
         if (installed_broken(check->id, &broken, NULL) == 0)
                 printf("See it fail  CIP_FAKEPROXY_SCENARIO=%s \\\n"
-                       "             cip-conformance server --filter %s -- cip-fakeproxy\n",
-                       broken, check->id);
+                       "             %scip-conformance server --filter %s -- cip-fakeproxy\n",
+                       broken,
+                       selection_group(&server_catalogue, check)->opt_in ? "CIP_CONFORMANCE_LOAD=0.01 " : "",
+                       check->id);
 }
 
 /* ---- scenarios ---- */
@@ -269,6 +384,8 @@ static const struct option_row explain_rows[] = {
         {"scenarios", "DIR", "the folder of the scenarios (default: those that came with this program)",
          take_explain_scenarios},
 };
+
+const struct option_table explain_options = {explain_rows, ARRAY_SIZE(explain_rows)};
 
 /* One id, of either suite. Returns the exit status. */
 static int explain(const char *id, const struct scenarios *scenarios)

@@ -37,16 +37,7 @@ struct session {
 
 static int take_profile(void *data, const char *value, struct cip_error *error)
 {
-        struct settings *settings = data;
-
-        if (strcmp(value, "skopeo") == 0)
-                settings->profile = PROFILE_SKOPEO;
-        else if (strcmp(value, "bare") == 0)
-                settings->profile = PROFILE_BARE;
-        else
-                return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
-                                 "there is no profile '%s'; there are skopeo and bare", value);
-        return 0;
+        return profile_parse(value, &((struct settings *)data)->profile, error);
 }
 
 static int take_protocol(void *data, const char *value, struct cip_error *error)
@@ -63,9 +54,9 @@ static const struct option_row rows[] = {
         {"filter", "GLOB", "only the checks that fit; a group's name stands for all of it (many)",
          suite_take_filter},
         {"jobs", "N", "checks at once (default: two for each processor)", suite_take_jobs},
-        {"timeout", "SECONDS", "how long one check may take (default: 30)", suite_take_timeout},
-        {"report", "FORMAT[:FILE]", "human, tap, junit or json, to FILE or to stdout (many; default: human)",
-         suite_take_report},
+        {"timeout", "SECONDS", "how long one check may take (default: 30; those of load: as each needs)",
+         suite_take_timeout},
+        {"report", "FORMAT[:FILE]", REPORT_HELP, suite_take_report},
         {"known", "FILE", "what is known to fall short (default: the known defects of released skopeos)",
          suite_take_known},
         {"no-known", NULL, "nothing is known to fall short", suite_take_no_known},
@@ -73,7 +64,7 @@ static const struct option_row rows[] = {
         {"repeat", "N", "run everything N times, and list the results that changed", suite_take_repeat},
         {"shuffle", "[=SEED]", "run in random order; the seed is printed", suite_take_shuffle},
         {"keep", "DIR", "keep each check's transcript and logs there", suite_take_keep},
-        {"profile", "NAME",
+        {"profile", "skopeo|bare",
          "how the server is called:\nskopeo: COMMAND experimental-image-proxy (default)\n"
          "bare: COMMAND --sockfd 3",
          take_profile},
@@ -81,12 +72,17 @@ static const struct option_row rows[] = {
         {"help", NULL, "print this", suite_take_help},
 };
 
+const struct option_table server_options = {rows, ARRAY_SIZE(rows)};
+
 static void print_help(void)
 {
         puts("Usage: cip-conformance server [options] -- COMMAND ..\n\n"
              "Starts COMMAND for each check in a closed world of its own and reports where it falls short.\n");
         options_print(rows, ARRAY_SIZE(rows), stdout);
-        puts("\nExit status: 0 nothing new falls short; 1 the server falls short, or no longer does where it "
+        report_print_formats(stdout);
+        puts("\nThe group load (very much, and for long) runs only where a filter names it: --filter load, --filter 'load/ten-*'.\n"
+             "load/an-hour takes a minute, and with --timeout 3600 an hour.\n"
+             "\nExit status: 0 nothing new falls short; 1 the server falls short, or no longer does where it "
              "is known\n"
              "to; 2 wrong use, or COMMAND cannot be started; 130 after Ctrl-C.\n\n"
              "  cip-conformance server -- skopeo\n"
@@ -122,7 +118,7 @@ static int judge_probe(struct session *session)
         char version[VERSION_TEXT_SIZE];
 
         if (*session->probe.message) {
-                fail_usage("%s", session->probe.message);
+                fail_usage("%s; %s", session->probe.message, session->probe.advice);
                 return session->probe.exit_status;
         }
         session->subject.version = session->probe.version;

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/tmpdir.h"
@@ -274,6 +275,17 @@ _Noreturn void context_run(const struct assignment *assignment)
         if (c.closing_text)
                 check_fail(&c, "%s", c.closing_text);
         conclude(&c, OUTCOME_PASS);
+}
+
+double check_timeout(struct check_context *c)
+{
+        return c->timeout;
+}
+
+void check_end_transcript(struct check_context *c)
+{
+        transcript_note(c->transcript, "what follows is not written down");
+        transcript_free(STEAL(c->transcript));
 }
 
 const char *check_folder(struct check_context *c)

@@ -50,6 +50,7 @@ struct check_context {
         int socket;
         struct version version;
         const char *asked;   /* the latest request, for messages; "" before the first */
+        char *asked_text;    /* its memory, where it has any */
         size_t fds_at_start; /* the server's descriptors right after Initialize */
         bool counted;        /* fds_at_start holds */
         bool ended;          /* the server's end was seen, with @status */

@@ -46,6 +46,28 @@ const char *check_fixture(struct check_context *c, const char *name)
         return check_text(c, "oci:%s:%s", check_fixture_path(c, name), FIXTURE_TAG);
 }
 
+const char *check_fixture_archive(struct check_context *c, const char *fixture, const char *transport,
+                                  const char *name)
+{
+        const struct fixture *found = fixture_find(fixture);
+        const char *path = check_text(c, "%s/%s", c->folder, name);
+        size_t len = strlen(name);
+        bool gzip = len > 3 && strcmp(name + len - 3, ".gz") == 0;
+        struct cip_error error = {0};
+        int r;
+
+        if (!found)
+                check_error(c, "there is no fixture %s", fixture);
+        context_doing(c, "writing the fixture %s into an archive", fixture);
+        r = strcmp(transport, "oci-archive") == 0
+                    ? fixture_write_oci_archive(found, path, FIXTURE_TAG, gzip, &error)
+                    : fixture_write_docker_archive(found, path, "example.com/fixture:" FIXTURE_TAG, gzip,
+                                                   &error);
+        if (r < 0)
+                check_error(c, "%s", error.message);
+        return check_text(c, "%s:%s", transport, path);
+}
+
 const struct manifest *check_fixture_manifest(struct check_context *c, const char *name)
 {
         struct fixture_copy *copy = copy_of(c, name);

@@ -16,12 +16,16 @@ const struct check_group check_groups[] = {
         {"arguments", "What is no argument is refused, and harms nobody.", checks_arguments,
          &n_checks_arguments},
         {"images", "Opening and closing images.", checks_images, &n_checks_images},
+        {"transports", "Where images are kept: folders and archives, good and broken.", checks_transports,
+         &n_checks_transports},
         {"manifest", "The manifest and the config.", checks_manifest, &n_checks_manifest},
         {"layers", "The list of layers.", checks_layers, &n_checks_layers},
         {"pipes", "Data pipes, and FinishPipe that ends them.", checks_pipes, &n_checks_pipes},
         {"blobs", "Blobs through GetBlob, verified by the server.", checks_blobs, &n_checks_blobs},
         {"rawblobs", "Blobs through GetRawBlob, with a pipe for errors.", checks_rawblobs, &n_checks_rawblobs},
         {"end", "How the server ends.", checks_end, &n_checks_end},
+        {"load", "Very much, and for long: memory, descriptors and threads stay flat.", checks_load,
+         &n_checks_load, .opt_in = true},
 };
 const size_t n_check_groups = ARRAY_SIZE(check_groups);
 

@@ -17,12 +17,14 @@ CHECK_GROUP(framing);
 CHECK_GROUP(replies);
 CHECK_GROUP(arguments);
 CHECK_GROUP(images);
+CHECK_GROUP(transports);
 CHECK_GROUP(manifest);
 CHECK_GROUP(layers);
 CHECK_GROUP(pipes);
 CHECK_GROUP(blobs);
 CHECK_GROUP(rawblobs);
 CHECK_GROUP(end);
+CHECK_GROUP(load);
 
 #undef CHECK_GROUP
 

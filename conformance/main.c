@@ -14,11 +14,18 @@
 #include "conformance/nearest.h"
 
 static const struct command commands[] = {
-        {"server", "server [options] -- COMMAND ..", "check a server, such as skopeo", command_server},
-        {"client", "client [options] -- COMMAND .. {ref} ..", "check a client of such servers", command_client},
+        {"server", "server [options] -- COMMAND ..", "check a server, such as skopeo", command_server,
+         &server_options, NULL, true},
+        {"client", "client [options] -- COMMAND .. {ref} ..", "check a client of such servers", command_client,
+         &client_options, NULL, true},
+        {"matrix", "matrix [options] --server NAME=COMMAND ..", "check several servers, side by side", command_matrix,
+         &matrix_options},
+        {"diff", "diff [options] OLD.json NEW.json", "compare two saved reports", command_diff, &diff_options,
+         "FILE"},
         {"list", "list [--client] [--filter GLOB] [--json]", "print every check, or every scenario",
-         command_list},
-        {"explain", "explain ID ..", "tell all about a check or a scenario", command_explain},
+         command_list, &list_options},
+        {"explain", "explain ID ..", "tell all about a check or a scenario", command_explain, &explain_options,
+         "ID"},
 };
 
 int fail_usage(const char *format, ...)
@@ -42,7 +49,7 @@ static int print_help(FILE *out)
               "on a bad day of the server.\n\n",
               out);
         for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-                fprintf(out, "  %-40s %s\n", commands[i].usage, commands[i].about);
+                fprintf(out, "  %-42s %s\n", commands[i].usage, commands[i].about);
         fputs("\nEach has --help. To begin with: cip-conformance server -- skopeo\n"
               "Exit status: 0 fine, 1 the subject fell short, 2 wrong use or environment.\n",
               out);
@@ -62,6 +69,10 @@ static int choose(const char *const *argv)
                 return print_help(stdout);
         if (strcmp(argv[1], "--version") == 0) {
                 puts("cip-conformance " CIP_VERSION);
+                return EXIT_FINE;
+        }
+        if (strcmp(argv[1], COMPLETION_OPTION) == 0) {
+                complete(commands, ARRAY_SIZE(commands), argv + 2, stdout);
                 return EXIT_FINE;
         }
         for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {

@@ -19,6 +19,12 @@ struct option_row {
         int (*take)(void *settings, const char *value, struct cip_error *error);
 };
 
+/* A command's options, for those who want to know them all. */
+struct option_table {
+        const struct option_row *rows;
+        size_t n_rows;
+};
+
 /*
  * Parses @argv (the words behind the command's name) up to the first word that is no option, or behind "--".
  * Returns how many words were taken, or -EINVAL with @error. *@ret_dashes: whether "--" was there.

@@ -83,27 +83,25 @@ static void judge(const struct job *job, const struct subject *subject, struct p
 
         if (job->kind == OUTCOME_ERROR) {
                 ret->exit_status = 2;
-                snprintf(ret->message, sizeof(ret->message),
-                         "%s; give a command that starts a server, such as: %s", job->message,
-                         "cip-conformance server -- skopeo");
+                snprintf(ret->message, sizeof(ret->message), "%s", job->message);
+                snprintf(ret->advice, sizeof(ret->advice),
+                         "give a command that starts a server, such as: cip-conformance server -- skopeo");
         } else if (job->value && version_parse(job->value, &ret->version) == 0) {
                 if (version_compare(ret->version, VERSION_OLDEST) >= 0)
                         return;
                 ret->exit_status = 1;
-                snprintf(
-                        ret->message, sizeof(ret->message),
-                        "%s speaks version %s of the protocol; no client of today takes less than 0.2.3: use a "
-                        "skopeo of 1.6 or later",
-                        command, job->value);
+                snprintf(ret->message, sizeof(ret->message),
+                         "%s speaks version %s of the protocol; no client of today takes less than 0.2.3", command,
+                         job->value);
+                snprintf(ret->advice, sizeof(ret->advice), "use a skopeo of 1.6 or later");
         } else {
                 bool bare = subject->profile == PROFILE_BARE;
 
                 ret->exit_status = 1;
                 snprintf(ret->message, sizeof(ret->message),
-                         "%s is no server of the image proxy protocol, or does not get so far: %s; see what "
-                         "`%s %s` "
-                         "says%s",
-                         command, job->message, command,
+                         "%s is no server of the image proxy protocol, or does not get so far: %s", command,
+                         job->message);
+                snprintf(ret->advice, sizeof(ret->advice), "see what `%.200s %s` says%s", command,
                          bare ? "--sockfd 3" : "experimental-image-proxy --help",
                          bare ? "" : ", or use --profile bare for a server that is not skopeo");
         }

@@ -11,7 +11,8 @@
 struct probe {
         struct version version;
         char release[32];   /* what `--version` calls it, as "1.9.3"; "" where it says none */
-        char message[4096]; /* what is wrong, as one sentence with what to do; "" where nothing is */
+        char message[4096]; /* what is wrong, as one sentence; "" where nothing is */
+        char advice[512];   /* and what to do */
         int exit_status;    /* then: 1, the server fell short; 2, it could not be started */
 };
 

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "conformance/report.h"
+#include "conformance/rules.h"
 #include "conformance/selection.h"
 
 /* Bytes of a server's stderr, or of a check's own output, that are shown. */
@@ -95,6 +96,16 @@ static void print_text(const char *title, const char *text, FILE *out)
         }
 }
 
+static void print_references(const struct check *check, FILE *out)
+{
+        size_t len;
+
+        fputs("    reference ", out);
+        for (const char *at = check->reference; (len = reference_next(&at)) > 0; at += len)
+                fprintf(out, " docs/protocol.md#%.*s", (int)len, at);
+        fputc('\n', out);
+}
+
 static void print_details(const struct summary *summary, const struct result *result, FILE *out)
 {
         const char *words[] = {result->check->id, NULL};
@@ -112,7 +123,7 @@ static void print_details(const struct summary *summary, const struct result *re
                            result->job->stderr_text, out);
         if (result->job && result->job->log)
                 print_text("output of the harness", result->job->log, out);
-        fprintf(out, "    reference  docs/protocol.md#%s\n", result->check->reference);
+        print_references(result->check, out);
         fprintf(out, "    again      %s --filter %s -- %s\n", summary->rerun, id ? id : "",
                 command ? command : "");
 }
@@ -124,7 +135,11 @@ static void print_result(const struct summary *summary, const struct result *res
         fprintf(out, " %s (%s)\n", result->check->id, check_level_name(result->check->level));
         switch (result->status) {
         case STATUS_KNOWN:
-                fprintf(out, "    %s\n", result->entry->defect);
+                fprintf(out, "    defect     %s\n", result->entry->defect);
+                if (result->entry->effect)
+                        fprintf(out, "    effect     %s\n", result->entry->effect);
+                if (result->entry->reproducer)
+                        fprintf(out, "    shown by   %s\n", result->entry->reproducer);
                 if (result->entry->transcript)
                         fprintf(out, "    transcript %s\n", result->entry->transcript);
                 break;

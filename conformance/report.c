@@ -18,12 +18,23 @@
 #include "conformance/nearest.h"
 
 const struct report_format report_formats[] = {
-        {"human", "a summary by group and each shortfall, for people", report_human},
-        {"tap", "TAP 13, which TAP 14 understands", report_tap},
-        {"junit", "JUnit XML", report_junit},
-        {"json", "everything, for programs", report_json},
+        {"human", "a summary by group and each shortfall, for people", report_human, report_human_matrix},
+        {"tap", "TAP 14, with YAML diagnostics", report_tap, report_tap_matrix},
+        {"tap13", "the same as TAP 13, for readers that refuse 14", report_tap13, report_tap13_matrix},
+        {"junit", "JUnit XML", report_junit, report_junit_matrix},
+        {"json", "everything, for programs", report_json, report_json_matrix},
+        {"html", "one page to read, to filter and to print", report_html, report_html_matrix},
+        {"github", "annotations of GitHub Actions, into the log of a step", report_github, report_github_matrix},
+        {"markdown", "tables and lists, for the summary of a job", report_markdown, report_markdown_matrix},
 };
 const size_t n_report_formats = ARRAY_SIZE(report_formats);
+
+void report_print_formats(FILE *out)
+{
+        fputs("\nForms of reports:\n", out);
+        for (size_t i = 0; i < n_report_formats; i++)
+                fprintf(out, "  %-10s %s\n", report_formats[i].name, report_formats[i].about);
+}
 
 const char *status_name(enum status status)
 {
@@ -120,7 +131,8 @@ static int write_special(const char *path, const char *data, size_t len)
         return fd < 0 ? -errno : write_all(fd, data, len);
 }
 
-int report_write(const struct report *report, const struct summary *summary, struct cip_error *error)
+int report_write_by(const struct report *report, report_printer *print, const void *data_to_print,
+                    struct cip_error *error)
 {
         CLEANUP(cleanup_free) char *data = NULL;
         size_t len = 0;
@@ -129,7 +141,7 @@ int report_write(const struct report *report, const struct summary *summary, str
 
         if (!memory)
                 return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot write a report");
-        report->format->write(summary, memory, !report->path && wants_colour(stdout));
+        print(data_to_print, report, memory, !report->path && wants_colour(stdout));
         if (fclose(memory) != 0)
                 return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot write a report");
         if (!report->path)
@@ -142,6 +154,26 @@ int report_write(const struct report *report, const struct summary *summary, str
                 return error_set_errno(error, CIP_ERROR_LOCAL, r, "cannot write the report to %s",
                                        report->path ? report->path : "stdout");
         return 0;
+}
+
+static void print_summary(const void *data, const struct report *report, FILE *out, bool colour)
+{
+        report->format->write(data, out, colour);
+}
+
+int report_write(const struct report *report, const struct summary *summary, struct cip_error *error)
+{
+        return report_write_by(report, print_summary, summary, error);
+}
+
+static void print_matrix(const void *data, const struct report *report, FILE *out, bool colour)
+{
+        report->format->write_matrix(data, out, colour);
+}
+
+int report_write_matrix(const struct report *report, const struct matrix *matrix, struct cip_error *error)
+{
+        return report_write_by(report, print_matrix, matrix, error);
 }
 
 /* ---- shared by the formats ---- */

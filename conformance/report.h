@@ -76,6 +76,7 @@ struct matrix {
         const struct catalogue *catalogue;
         const struct column *columns;
         size_t n_columns;
+        const char *const *files; /* where other reports are, NULL-terminated; may be NULL */
 };
 
 struct report_format {
@@ -87,6 +88,14 @@ struct report_format {
 
 extern const struct report_format report_formats[];
 extern const size_t n_report_formats;
+
+/* For --help: the table's names. */
+#define REPORT_HELP                                                 \
+        "human, tap, tap13, junit, json, html, github or markdown,\n" \
+        "to FILE or to stdout (many; default: human)"
+
+/* The table as lines of --help. */
+void report_print_formats(FILE *out);
 
 /* A report to be written. */
 struct report {
@@ -103,6 +112,12 @@ int report_judge_path(const struct report *report, struct cip_error *error);
 /* Writes it: a file by rename. 0 or a negative errno with @error. */
 int report_write(const struct report *report, const struct summary *summary, struct cip_error *error);
 
+/* Likewise, of several runs, and what another function prints. */
+typedef void report_printer(const void *data, const struct report *report, FILE *out, bool colour);
+int report_write_matrix(const struct report *report, const struct matrix *matrix, struct cip_error *error);
+int report_write_by(const struct report *report, report_printer *print, const void *data,
+                    struct cip_error *error);
+
 /* The command's words as a shell would read them. The caller frees; NULL without memory. */
 char *shell_quote(const char *const *words);
 
@@ -114,16 +129,20 @@ bool wants_colour(FILE *out);
 
 void report_human(const struct summary *summary, FILE *out, bool colour);
 void report_tap(const struct summary *summary, FILE *out, bool colour);
+void report_tap13(const struct summary *summary, FILE *out, bool colour);
 void report_junit(const struct summary *summary, FILE *out, bool colour);
 void report_json(const struct summary *summary, FILE *out, bool colour);
 void report_html(const struct summary *summary, FILE *out, bool colour);
 void report_github(const struct summary *summary, FILE *out, bool colour);
+void report_markdown(const struct summary *summary, FILE *out, bool colour);
 
 void report_human_matrix(const struct matrix *matrix, FILE *out, bool colour);
 void report_tap_matrix(const struct matrix *matrix, FILE *out, bool colour);
+void report_tap13_matrix(const struct matrix *matrix, FILE *out, bool colour);
 void report_junit_matrix(const struct matrix *matrix, FILE *out, bool colour);
 void report_json_matrix(const struct matrix *matrix, FILE *out, bool colour);
 void report_html_matrix(const struct matrix *matrix, FILE *out, bool colour);
 void report_github_matrix(const struct matrix *matrix, FILE *out, bool colour);
+void report_markdown_matrix(const struct matrix *matrix, FILE *out, bool colour);
 
 #endif

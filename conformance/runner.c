@@ -64,7 +64,8 @@ void job_clear(struct job *job)
         free(job->stderr_text);
         free(job->log);
         *job = (struct job){
-                .check = job->check, .subject = job->subject, .repeat = job->repeat, .waits = job->waits};
+                .check = job->check, .subject = job->subject, .repeat = job->repeat, .waits = job->waits,
+                .timeout = job->timeout};
 }
 
 /* ---- starting one ---- */
@@ -109,6 +110,12 @@ static int name_files(struct runner *runner, struct slot *slot)
         return slot->folder && slot->transcript && slot->log ? 0 : -ENOMEM;
 }
 
+/* Seconds that a job may take. */
+static double time_of(const struct runner *runner, const struct job *job)
+{
+        return job->timeout > 0 ? job->timeout : runner->options.timeout;
+}
+
 /* Keeps the runner within the reach of leak checkers in a check's process, which does not use it again. */
 static const struct runner *parents_runner;
 
@@ -135,7 +142,7 @@ static _Noreturn void run_check(struct runner *runner, struct slot *slot, pid_t 
                 .subject = slot->job->subject,
                 .folder = slot->folder,
                 .transcript = slot->transcript,
-                .timeout = runner->options.timeout,
+                .timeout = time_of(runner, slot->job),
                 .outcome = &runner->outcomes[slot - runner->slots],
         });
 }
@@ -146,7 +153,8 @@ static int start_job(struct runner *runner, struct slot *slot, struct job *job, 
         int r;
 
         *slot = (struct slot){.job = job, .started_ns = monotonic_ns()};
-        slot->deadline = deadline_in_seconds(runner->options.timeout + OVERTIME_SECONDS);
+        job->started_ns = slot->started_ns;
+        slot->deadline = deadline_in_seconds(time_of(runner, job) + OVERTIME_SECONDS);
         memset(&runner->outcomes[slot - runner->slots], 0, sizeof(struct outcome));
         r = name_files(runner, slot);
         if (r < 0)
@@ -226,7 +234,7 @@ static void judge_silent_end(const struct runner *runner, const struct slot *slo
                 outcome->kind = OUTCOME_FAIL;
                 snprintf(outcome->message, sizeof(outcome->message),
                          "the check was still under way after %g s; it was %s",
-                         runner->options.timeout + OVERTIME_SECONDS,
+                         time_of(runner, slot->job) + OVERTIME_SECONDS,
                          *outcome->doing ? outcome->doing : "not waiting for the server");
         } else {
                 outcome->kind = OUTCOME_ERROR;

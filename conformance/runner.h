@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/cip-error.h"
 #include "base/cleanup.h"
@@ -15,16 +16,18 @@
 #include "conformance/outcome.h"
 #include "conformance/subject.h"
 
-/* One run of one check. The caller fills in the first four, the runner the rest. */
+/* One run of one check. The caller fills in the first five, the runner the rest. */
 struct job {
         const struct check *check;
         const struct subject *subject;
         unsigned repeat; /* from 0; for the names of kept files */
         bool waits;      /* mostly waits: runs in a slot for such jobs */
+        double timeout;  /* seconds; 0: as long as the run's options say */
 
         bool done;
         enum outcome_kind kind;
         unsigned closing;
+        uint64_t started_ns;   /* on the monotonic clock */
         char *message, *value; /* safe text; value is NULL where there is none */
         char *transcript;      /* JSON Lines; NULL for what passed */
         char *stderr_text;     /* hostile text, the end of the server's stderr; NULL for what passed */

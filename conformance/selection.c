@@ -58,16 +58,32 @@ const struct check_group *selection_group(const struct catalogue *catalogue, con
                 if (check >= catalogue->groups[i].checks &&
                     check < catalogue->groups[i].checks + *catalogue->groups[i].n_checks)
                         return &catalogue->groups[i];
+        for (size_t i = 0; i < catalogue->n_groups; i++) {
+                size_t len = strlen(catalogue->groups[i].name);
+
+                if (strncmp(check->id, catalogue->groups[i].name, len) == 0 && check->id[len] == '/')
+                        return &catalogue->groups[i];
+        }
         return NULL;
 }
 
-static bool fits(const char *filter, const struct check *check)
+bool selection_fits(const char *filter, const char *id)
 {
         size_t len = strlen(filter);
 
-        if (fnmatch(filter, check->id, 0) == 0)
+        if (fnmatch(filter, id, 0) == 0)
                 return true;
-        return strncmp(filter, check->id, len) == 0 && check->id[len] == '/';
+        return strncmp(filter, id, len) == 0 && id[len] == '/';
+}
+
+bool selection_chooses(const struct catalogue *catalogue, const char *filter, const struct check *check)
+{
+        const struct check_group *group = selection_group(catalogue, check);
+        size_t len = strlen(group->name);
+
+        if (!selection_fits(filter, check->id))
+                return false;
+        return !group->opt_in || (strncmp(filter, group->name, len) == 0 && strchr("/", filter[len]));
 }
 
 static int judge_filter(const struct catalogue *catalogue, const char *filter, const struct check *const *all,
@@ -77,8 +93,14 @@ static int judge_filter(const struct catalogue *catalogue, const char *filter, c
         char hint[128];
 
         for (size_t i = 0; i < n; i++)
-                if (fits(filter, all[i]))
+                if (selection_chooses(catalogue, filter, all[i]))
                         return 0;
+        for (size_t i = 0; i < n; i++)
+                if (selection_fits(filter, all[i]->id))
+                        return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
+                                         "the filter '%s' fits only %ss that run when a filter names their "
+                                         "group, such as '%s'",
+                                         filter, catalogue->noun, all[i]->id);
         selection_offer(catalogue, &nearest);
         for (size_t i = 0; i < catalogue->n_groups; i++)
                 text_nearest(&nearest, catalogue->groups[i].name);
@@ -103,10 +125,10 @@ int selection_filter(const struct catalogue *catalogue, const char *const *filte
                 }
         }
         for (size_t i = 0; i < n; i++) {
-                bool chosen = n_filters == 0;
+                bool chosen = n_filters == 0 && !selection_group(catalogue, all[i])->opt_in;
 
                 for (size_t j = 0; j < n_filters && !chosen; j++)
-                        chosen = fits(filters[j], all[i]);
+                        chosen = selection_chooses(catalogue, filters[j], all[i]);
                 if (chosen)
                         all[kept++] = all[i];
         }

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "conformance/context.h"
+#include "conformance/observe.h"
 
 /* A server is asleep that slept at so many looks in a row, so far apart, and used less CPU time than this. */
 #define IDLE_LOOKS 4
@@ -30,15 +32,50 @@ static const struct server_start usual_start;
 
 /* ---- start ---- */
 
-/* The two ends of what the server gets as its socket; ours is -1 for SERVER_NOTHING. */
+/* What stands in the socket's place and is none that a server can use. -1 with errno. */
+static int make_odd_socket(struct check_context *c, enum server_socket kind)
+{
+        int ends[2];
+
+        switch (kind) {
+        case SERVER_FILE:
+                return open(check_text(c, "%s/no-socket", check_folder(c)), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        case SERVER_FOLDER:
+                return open(check_folder(c), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        case SERVER_PIPE:
+                if (pipe2(ends, O_CLOEXEC) < 0)
+                        return -1;
+                fd_close(ends[1]);
+                return ends[0];
+        case SERVER_TERMINAL:
+                /* The other end stays open with this process. */
+                ends[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+                if (ends[0] < 0 || grantpt(ends[0]) < 0 || unlockpt(ends[0]) < 0)
+                        return -1;
+                return open(ptsname(ends[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
+        case SERVER_DATAGRAM:
+                return socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        case SERVER_UNCONNECTED:
+                return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        default:
+                return open("/dev/null", O_RDWR | O_CLOEXEC);
+        }
+}
+
+static bool is_odd(enum server_socket kind)
+{
+        return kind != SERVER_SEQPACKET && kind != SERVER_STREAM;
+}
+
+/* The two ends of what the server gets as its socket; ours is -1 where it is no socket that can be used. */
 static void make_socket(struct check_context *c, enum server_socket kind, int *ret_theirs)
 {
         int ends[2];
 
-        if (kind == SERVER_NOTHING) {
-                *ret_theirs = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (is_odd(kind)) {
+                *ret_theirs = make_odd_socket(c, kind);
                 if (*ret_theirs < 0)
-                        check_error(c, "cannot open /dev/null: %s", strerror(errno));
+                        check_error(c, "cannot make what stands in the socket's place: %s", strerror(errno));
                 return;
         }
         if (socketpair(AF_UNIX, (kind == SERVER_STREAM ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC, 0,
@@ -48,26 +85,72 @@ static void make_socket(struct check_context *c, enum server_socket kind, int *r
         *ret_theirs = ends[1];
 }
 
+/* Whether a variable is one of those that @changes names. */
+static bool is_changed(const char *variable, const char *const *changes)
+{
+        size_t len = strcspn(variable, "=");
+
+        for (size_t i = 0; changes && changes[i]; i++)
+                if (strncmp(changes[i], variable, len) == 0 && strchr("=", changes[i][len]))
+                        return true;
+        return false;
+}
+
+/* The world's environment with what @changes says. An array for the caller to free; the strings are borrowed. */
+static const char **environment(struct check_context *c, const char *const *changes)
+{
+        const char *const *world = world_environment(c->world);
+        const char **changed;
+        size_t n = 0;
+
+        for (size_t i = 0; world[i]; i++)
+                n++;
+        for (size_t i = 0; changes && changes[i]; i++)
+                n++;
+        changed = calloc(n + 1, sizeof(*changed));
+        if (!changed)
+                check_error(c, "out of memory");
+        n = 0;
+        for (size_t i = 0; world[i]; i++)
+                if (!is_changed(world[i], changes))
+                        changed[n++] = world[i];
+        for (size_t i = 0; changes && changes[i]; i++)
+                if (strchr(changes[i], '='))
+                        changed[n++] = changes[i];
+        return changed;
+}
+
 static void start_process(struct check_context *c, const struct server_start *start)
 {
+        const char **envp = environment(c, start->environment);
         int theirs = -1, target = 0;
         const char **argv = subject_argv(c->subject, start, &target);
         struct cip_error error = {0};
+        struct child_fd fds[3];
+        size_t n_fds = 0;
         int r;
 
         if (!argv)
                 check_error(c, "out of memory");
         make_socket(c, start->socket, &theirs);
+        if (start->socket != SERVER_CLOSED)
+                fds[n_fds++] = (struct child_fd){theirs, target};
+        if (start->stdout_fd)
+                fds[n_fds++] = (struct child_fd){start->stdout_fd, 1};
+        if (start->more_fd)
+                fds[n_fds++] = (struct child_fd){start->more_fd, start->more_target};
         r = child_start(
                 &(struct child_spec){
                         .argv = argv,
-                        .envp = world_environment(c->world),
-                        .fds = &(struct child_fd){theirs, target},
-                        .n_fds = 1,
+                        .envp = envp,
+                        .fds = fds,
+                        .n_fds = n_fds,
+                        .close_stdin = start->socket == SERVER_CLOSED,
                 },
                 &c->child, &error);
         fd_close(theirs);
         free(argv);
+        free(envp);
         if (r < 0)
                 check_error(c, "%s", error.message);
         c->outcome->server = child_pid(c->child);
@@ -103,7 +186,7 @@ void check_start(struct check_context *c, const struct server_start *start)
         c->counted = false;
         context_doing(c, "starting the server");
         start_process(c, start);
-        if (!start->no_initialize && start->socket != SERVER_NOTHING)
+        if (!start->no_initialize && !is_odd(start->socket))
                 initialize(c);
 }
 
@@ -152,6 +235,15 @@ void check_expect_stderr(struct check_context *c)
         c->expect_stderr = true;
 }
 
+bool check_has_ended(struct check_context *c)
+{
+        if (c->child && !c->ended && child_wait(c->child, deadline_in_ms(0), &c->status) == 0) {
+                transcript_exit(c->transcript, c->status);
+                c->ended = true;
+        }
+        return c->ended;
+}
+
 /* ---- looking at it ---- */
 
 pid_t check_server_pid(struct check_context *c)
@@ -177,130 +269,22 @@ const char *check_stderr(struct check_context *c)
         return child_stderr(c->child, NULL);
 }
 
-/* Pipes, sockets and files count; what a language's runtime keeps open for itself does not. */
-static bool is_counted(int folder, const char *name)
-{
-        char target[64];
-        struct stat st;
-        ssize_t n;
-
-        if (fstatat(folder, name, &st, 0) < 0)
-                return false;
-        if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))
-                return true;
-        if (!S_ISREG(st.st_mode))
-                return false;
-        n = readlinkat(folder, name, target, sizeof(target) - 1);
-        if (n < 0)
-                return false;
-        target[n] = '\0';
-        return strncmp(target, "/sys/", 5) != 0 && strncmp(target, "/proc/", 6) != 0;
-}
-
-/*
- * Calls @visit for the process and all that it started and has not lost: a server may be a wrapper that waits for
- * the one that does the work. A kernel that does not tell of children leaves it at the process.
- */
-static void visit_processes(pid_t pid, void (*visit)(pid_t pid, void *data), void *data)
-{
-        CLEANUP(cleanup_free) char *children = NULL;
-        char path[64], *at, *end;
-        struct dirent *entry;
-        size_t len;
-        DIR *dir;
-
-        visit(pid, data);
-        snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-        dir = opendir(path);
-        while (dir && (entry = readdir(dir))) {
-                snprintf(path, sizeof(path), "%.20s/children", entry->d_name);
-                if (entry->d_name[0] == '.' || read_file_at(dirfd(dir), path, 65536, &children, &len, NULL) < 0)
-                        continue;
-                for (at = children;; at = end) {
-                        pid_t child = (pid_t)strtol(at, &end, 10);
-
-                        if (end == at)
-                                break;
-                        visit_processes(child, visit, data);
-                }
-                free(STEAL(children));
-        }
-        if (dir)
-                closedir(dir);
-}
-
-static void count_fds(pid_t pid, void *data)
-{
-        size_t *n = data;
-        char path[64];
-        struct dirent *entry;
-        DIR *dir;
-
-        snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-        dir = opendir(path);
-        while (dir && (entry = readdir(dir)))
-                *n += entry->d_name[0] != '.' && is_counted(dirfd(dir), entry->d_name);
-        if (dir)
-                closedir(dir);
-}
-
 size_t check_server_fds(struct check_context *c)
 {
-        size_t n = 0;
+        size_t n = observe_fds(check_server_pid(c));
 
-        visit_processes(check_server_pid(c), count_fds, &n);
         if (n == 0)
                 check_error(c, "cannot see the server's descriptors in /proc/%d/fd: %s",
                             (int)check_server_pid(c), strerror(errno));
         return n;
 }
 
-/* One thread's state and CPU time so far. False: it is not asleep. */
-static bool thread_sleeps(int folder, const char *tid, uint64_t *cpu_ns)
+void check_server_use(struct check_context *c, struct process_use *ret)
 {
-        CLEANUP(cleanup_free) char *stat_text = NULL, *times = NULL;
-        char path[64];
-        const char *state;
-        size_t len;
-
-        snprintf(path, sizeof(path), "%.20s/schedstat", tid);
-        if (read_file_at(folder, path, 4096, &times, &len, NULL) == 0)
-                *cpu_ns += strtoull(times, NULL, 10);
-        snprintf(path, sizeof(path), "%.20s/stat", tid);
-        if (read_file_at(folder, path, 4096, &stat_text, &len, NULL) < 0)
-                return true; /* the thread has ended */
-        state = strrchr(stat_text, ')');
-        return state && state[1] && strchr("SIZX", state[2]);
-}
-
-struct activity {
-        bool asleep;
-        uint64_t cpu_ns;
-};
-
-static void look_at_process(pid_t pid, void *data)
-{
-        struct activity *activity = data;
-        struct dirent *entry;
-        char path[64];
-        DIR *dir;
-
-        snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-        dir = opendir(path);
-        while (dir && (entry = readdir(dir)))
-                if (entry->d_name[0] != '.' && !thread_sleeps(dirfd(dir), entry->d_name, &activity->cpu_ns))
-                        activity->asleep = false;
-        if (dir)
-                closedir(dir);
-}
-
-static bool server_sleeps(struct check_context *c, uint64_t *ret_cpu_ns)
-{
-        struct activity activity = {.asleep = true};
-
-        visit_processes(check_server_pid(c), look_at_process, &activity);
-        *ret_cpu_ns = activity.cpu_ns;
-        return activity.asleep;
+        observe_use(check_server_pid(c), ret);
+        if (!ret->fds || !ret->memory_kib || !ret->threads)
+                check_error(c, "cannot see the server's descriptors, memory and threads in /proc/%d",
+                            (int)check_server_pid(c));
 }
 
 bool context_server_sleeps(struct check_context *c, struct deadline limit, int stop_fd)
@@ -310,7 +294,7 @@ bool context_server_sleeps(struct check_context *c, struct deadline limit, int s
 
         limit = deadline_min(limit, c->deadline);
         while (!deadline_passed(limit)) {
-                if (!server_sleeps(c, &cpu)) {
+                if (!observe_sleeps(check_server_pid(c), &cpu)) {
                         looks = 0;
                 } else if (looks == 0 || cpu - cpu_at_first > IDLE_CPU_NS) {
                         looks = 1;

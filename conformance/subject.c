@@ -4,10 +4,26 @@
  */
 #include "conformance/subject.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
 
 /* The socket's number for servers that are not skopeo. */
 #define BARE_SOCKET 3
+
+int profile_parse(const char *name, enum profile *ret, struct cip_error *error)
+{
+        if (strcmp(name, "skopeo") == 0)
+                *ret = PROFILE_SKOPEO;
+        else if (strcmp(name, "bare") == 0)
+                *ret = PROFILE_BARE;
+        else
+                return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
+                                 "there is no profile '%s'; there are skopeo and bare", name);
+        return 0;
+}
 
 static size_t count(const char *const *list)
 {
@@ -35,7 +51,7 @@ const char **subject_argv(const struct subject *subject, const struct server_sta
         n = append(argv, 0, subject->command);
         n = append(argv, n, start->global_flags);
         *ret_target = start->sockfd ? start->socket_target : 0;
-        if (subject->profile == PROFILE_SKOPEO)
+        if (subject->profile == PROFILE_SKOPEO && !start->no_subcommand)
                 argv[n++] = "experimental-image-proxy";
         n = append(argv, n, start->flags);
         if (start->sockfd) {
@@ -53,5 +69,5 @@ bool subject_can_start(const struct subject *subject, const struct server_start 
 {
         if (subject->profile == PROFILE_SKOPEO)
                 return true;
-        return count(start->global_flags) == 0 && count(start->flags) == 0;
+        return count(start->global_flags) == 0 && count(start->flags) == 0 && !start->no_subcommand;
 }

@@ -7,12 +7,16 @@
 
 #include <stdbool.h>
 
+#include "base/cip-error.h"
 #include "conformance/check.h"
 
 enum profile {
         PROFILE_SKOPEO, /* COMMAND [flags] experimental-image-proxy [flags], the socket is fd 0 */
         PROFILE_BARE,   /* COMMAND --sockfd 3 */
 };
+
+/* Reads a profile's name. Returns 0 or -EINVAL with @error. */
+int profile_parse(const char *name, enum profile *ret, struct cip_error *error);
 
 struct subject {
         const char *const *command; /* NULL-terminated */

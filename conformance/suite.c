@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/deadline.h"
 #include "base/error.h"
 #include "base/tmpdir.h"
@@ -71,6 +72,7 @@ int suite_take_jobs(void *data, const char *value, struct cip_error *error)
 
 int suite_take_timeout(void *data, const char *value, struct cip_error *error)
 {
+        ((struct suite_settings *)data)->timeout_given = true;
         return option_seconds(value, &((struct suite_settings *)data)->timeout, error);
 }
 
@@ -141,7 +143,7 @@ unsigned long suite_processors(void)
         return (unsigned long)CPU_COUNT(&set);
 }
 
-static int judge_keep(const char *keep, struct cip_error *error)
+int suite_judge_keep(const char *keep, struct cip_error *error)
 {
         if (mkdir(keep, 0777) < 0 && errno != EEXIST)
                 return error_set_errno(error, CIP_ERROR_LOCAL, -errno, "--keep: cannot make the folder %s",
@@ -152,7 +154,7 @@ static int judge_keep(const char *keep, struct cip_error *error)
         return 0;
 }
 
-static int add_default_report(struct suite_settings *settings, struct cip_error *error)
+int suite_add_default_report(struct suite_settings *settings, struct cip_error *error)
 {
         for (size_t i = 0; i < settings->n_reports; i++)
                 if (!settings->reports[i].path)
@@ -173,11 +175,11 @@ int suite_prepare(struct suite *suite, struct cip_error *error)
         else if (r == 0 && suite->has_built_in && !settings->no_known)
                 r = baseline_built_in(&suite->baseline, error);
         if (r == 0)
-                r = add_default_report(settings, error);
+                r = suite_add_default_report(settings, error);
         for (size_t i = 0; r == 0 && i < settings->n_reports; i++)
                 r = report_judge_path(&settings->reports[i], error);
         if (r == 0 && settings->keep)
-                r = judge_keep(settings->keep, error);
+                r = suite_judge_keep(settings->keep, error);
         if (r == 0)
                 r = place_new("cip-conformance", &suite->folder, error);
         return r;
@@ -191,7 +193,7 @@ int suite_make_runner(struct suite *suite, const char *const *words, double time
         if (!suite->rerun)
                 return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot run %ss",
                                        suite->catalogue->noun);
-        suite->progress.plain = !isatty(STDERR_FILENO);
+        progress_start(&suite->progress, stderr);
         return runner_new(
                 &(struct run_options){
                         .jobs = (unsigned)settings->jobs,
@@ -248,6 +250,7 @@ static size_t make_jobs(struct suite *suite)
                                 suite->jobs[n++] = (struct job){.check = check,
                                                                 .subject = suite->subject,
                                                                 .repeat = r,
+                                                                .timeout = settings->timeout_given ? 0 : check->timeout_s,
                                                                 .waits = suite->waits && suite->waits(check)};
                 }
                 if (settings->shuffle)
@@ -256,75 +259,86 @@ static size_t make_jobs(struct suite *suite)
         return n;
 }
 
-static int write_reports(struct suite *suite, struct summary *summary, struct cip_error *error)
+int suite_write_reports(const struct suite_settings *settings, struct summary *summary, struct matrix *matrix)
 {
-        struct suite_settings *settings = suite->settings;
+        CLEANUP(cleanup_free) const char **files = calloc(settings->n_reports + 1, sizeof(*files));
+        struct cip_error error = {0};
         size_t n = 0;
-        int result = 0;
+        int status = EXIT_FINE;
 
-        suite->files = calloc(settings->n_reports + 1, sizeof(*suite->files));
-        if (!suite->files)
-                return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot write the reports");
+        if (!files)
+                return fail_usage("out of memory");
         for (size_t i = 0; i < settings->n_reports; i++)
                 if (settings->reports[i].path)
-                        suite->files[n++] = settings->reports[i].path;
-        summary->files = suite->files;
+                        files[n++] = settings->reports[i].path;
+        if (summary)
+                summary->files = files;
+        else
+                matrix->files = files;
         /* Files first: what goes to stdout says where they are. */
         for (int to_stdout = 0; to_stdout < 2; to_stdout++)
                 for (size_t i = 0; i < settings->n_reports; i++) {
-                        int r;
+                        const struct report *report = &settings->reports[i];
 
-                        if ((settings->reports[i].path == NULL) != (to_stdout == 1))
+                        if ((report->path == NULL) != (to_stdout == 1))
                                 continue;
-                        r = report_write(&settings->reports[i], summary, error);
-                        if (r < 0 && result == 0)
-                                result = r;
-                        if (r < 0)
-                                fail_usage("%s", error->message);
+                        if ((summary ? report_write(report, summary, &error)
+                                     : report_write_matrix(report, matrix, &error)) < 0)
+                                status = fail_usage("%s", error.message);
                 }
-        return result;
+        if (summary)
+                summary->files = NULL;
+        else
+                matrix->files = NULL;
+        return status;
 }
 
-static int finish(struct suite *suite, const char *release, size_t n_jobs, int interrupted, double seconds)
+int suite_judge(struct suite *suite, const char *release, uint64_t start_ns, struct summary *ret,
+                struct cip_error *error)
 {
-        struct suite_settings *settings = suite->settings;
-        struct cip_error error = {0};
-        struct summary summary = {
+        const struct suite_settings *settings = suite->settings;
+        size_t n_jobs = make_jobs(suite);
+        int r;
+
+        suite->results = calloc(suite->n_checks + 1, sizeof(*suite->results));
+        if (!suite->jobs || !suite->results)
+                return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot run %ss",
+                                       suite->catalogue->noun);
+        r = runner_run(suite->runner, suite->jobs, n_jobs, error);
+        progress_end(&suite->progress);
+        if (r < 0)
+                return r;
+        *ret = (struct summary){
                 .catalogue = suite->catalogue,
                 .subject = suite->subject,
                 .release = release,
                 .baseline_name = suite->baseline ? suite->baseline->name : NULL,
                 .rerun = suite->rerun,
-                .seconds = seconds,
+                .results = suite->results,
+                .n_results = suite->n_checks,
+                .seconds = (double)(monotonic_ns() - start_ns) / 1e9,
                 .repeat = (unsigned)settings->repeat,
                 .shuffled = settings->shuffle,
                 .seed = settings->seed,
-                .interrupted = interrupted,
+                .interrupted = r,
         };
-
-        suite->results = calloc(suite->n_checks + 1, sizeof(*suite->results));
-        if (!suite->results)
-                return fail_usage("out of memory");
-        summary.results = suite->results;
-        summary.n_results = suite->n_checks;
-        judge_results(&summary, suite->checks, suite->jobs, n_jobs, suite->baseline);
-        if (write_reports(suite, &summary, &error) < 0)
-                return EXIT_USAGE;
-        if (interrupted)
-                return 128 + interrupted;
-        return summary_is_fine(&summary, settings->strict) ? EXIT_FINE : EXIT_SHORT;
+        judge_results(ret, suite->checks, suite->jobs, n_jobs, suite->baseline);
+        return r;
 }
 
 int suite_run(struct suite *suite, const char *release, uint64_t start_ns)
 {
         struct cip_error error = {0};
-        size_t n = make_jobs(suite);
-        int r = runner_run(suite->runner, suite->jobs, n, &error);
+        struct summary summary;
+        int r = suite_judge(suite, release, start_ns, &summary, &error);
 
-        progress_end(&suite->progress);
         if (r < 0)
                 return fail_usage("%s", error.message);
-        return finish(suite, release, n, r, (double)(monotonic_ns() - start_ns) / 1e9);
+        if (suite_write_reports(suite->settings, &summary, NULL) != EXIT_FINE)
+                return EXIT_USAGE;
+        if (r > 0)
+                return 128 + r;
+        return summary_is_fine(&summary, suite->settings->strict) ? EXIT_FINE : EXIT_SHORT;
 }
 
 void suite_clear(struct suite *suite)
@@ -339,7 +353,6 @@ void suite_clear(struct suite *suite)
         free(suite->results);
         free(suite->checks);
         free(suite->rerun);
-        free(suite->files);
         runner_free(suite->runner);
         tmpdir_remove(suite->folder);
         baseline_free(suite->baseline);

@@ -22,6 +22,7 @@ struct suite_settings {
         double timeout;
         const char *known, *keep;
         bool no_known, strict, shuffle, help;
+        bool timeout_given; /* a check's own time limit does not hold */
 };
 
 /* For rows of option tables. */
@@ -55,11 +56,14 @@ struct suite {
         struct job *jobs;
         struct result *results;
         char *rerun;
-        const char **files;
 };
 
 /* The number of processors that this process may use. */
 unsigned long suite_processors(void);
+
+/* Two parts of suite_prepare: the folder of --keep, made if missing; a report for people unless one is on stdout. */
+int suite_judge_keep(const char *keep, struct cip_error *error);
+int suite_add_default_report(struct suite_settings *settings, struct cip_error *error);
 
 /* Everything that can be wrong before a process is started. Returns 0 or a negative errno with @error. */
 int suite_prepare(struct suite *suite, struct cip_error *error);
@@ -72,6 +76,16 @@ int suite_make_runner(struct suite *suite, const char *const *words, double time
 
 /* Runs all that was chosen, writes the reports, and returns the exit status. @release: the subject's, or "". */
 int suite_run(struct suite *suite, const char *release, uint64_t start_ns);
+
+/*
+ * The first half of that: runs and judges. *@ret borrows from @suite. Returns 0, the number of the signal that
+ * interrupted it (and *@ret has what was done), or a negative errno with @error.
+ */
+int suite_judge(struct suite *suite, const char *release, uint64_t start_ns, struct summary *ret,
+                struct cip_error *error);
+
+/* The other half: writes each report of @summary, or of @matrix where that is NULL. Returns EXIT_FINE or EXIT_USAGE. */
+int suite_write_reports(const struct suite_settings *settings, struct summary *summary, struct matrix *matrix);
 
 void suite_clear(struct suite *suite);
 

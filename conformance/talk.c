@@ -77,8 +77,11 @@ __attribute__((format(printf, 3, 0))) static void send_request(struct check_cont
                    : asprintf(&request, "{\"method\":%s}", quoted);
         if (len < 0)
                 check_error(c, "out of memory");
-        c->asked = check_text(c, "%s%s%.*s%s", method, text ? " " : "", ASKED_SIZE, text ? text : "",
-                              text && strlen(text) > ASKED_SIZE ? ".." : "");
+        free(c->asked_text);
+        if (asprintf(&c->asked_text, "%s%s%.*s%s", method, text ? " " : "", ASKED_SIZE, text ? text : "",
+                     text && strlen(text) > ASKED_SIZE ? ".." : "") < 0)
+                check_error(c, "out of memory");
+        c->asked = c->asked_text;
         json_object_put(name);
         check_send(c, request, (size_t)len, NULL, 0);
         free(request);

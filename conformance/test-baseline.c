@@ -32,7 +32,7 @@ static struct baseline *parse(const char *releases, const char *more)
 
         snprintf(text, sizeof(text),
                  "{\"baseline\": 1, \"entries\": [{\"check\": \"%s\", \"releases\": %s, \"defect\": \"d\", "
-                 "\"reference\": \"r\"%s}]}",
+                 "\"effect\": \"e\", \"reproducer\": \"p\", \"reference\": \"r\"%s}]}",
                  some_check(0)->id, releases, more);
         ck_assert_msg(baseline_parse(&server_catalogue, "test", text, strlen(text), &baseline, &error) == 0,
                       "%s", error.message);
@@ -110,6 +110,33 @@ START_TEST(a_clients_baseline_has_scenarios_in_place_of_checks)
 }
 END_TEST
 
+/* A client's has them at will: the_clients_baseline.. above has none. */
+START_TEST(a_servers_entry_has_to_say_what_it_does_to_a_user_and_how_to_see_it)
+{
+        static const char *const cases[][2] = {
+                {"\"reproducer\": \"p\"", "\"effect\" is missing"},
+                {"\"effect\": \"e\"", "\"reproducer\" is missing"},
+                {"\"effect\": \"\", \"reproducer\": \"p\"", "\"effect\" is empty"},
+                {"\"effect\": \"e\", \"reproducer\": []", "\"reproducer\" is no text"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct baseline *baseline = NULL;
+                struct cip_error error = {0};
+                char text[1024];
+
+                snprintf(text, sizeof(text),
+                         "{\"baseline\": 1, \"entries\": [{\"check\": \"%s\", \"releases\": [\"1.9.3\"], "
+                         "\"defect\": \"d\", \"reference\": \"r\", %s}]}",
+                         some_check(0)->id, cases[i][0]);
+                ck_assert_errno(
+                        baseline_parse(&server_catalogue, "test", text, strlen(text), &baseline, &error),
+                        -EBADMSG);
+                ck_assert_msg(strstr(error.message, cases[i][1]) != NULL, "%s", error.message);
+        }
+}
+END_TEST
+
 START_TEST(no_baseline_knows_nothing)
 {
         ck_assert(!finds(NULL, 0, "1.18.0", NULL));
@@ -125,6 +152,9 @@ START_TEST(the_built_in_one_is_valid)
         for (size_t i = 0; i < baseline->n_entries; i++) {
                 ck_assert_msg(*baseline->entries[i].defect, "entry %zu has no defect", i);
                 ck_assert_msg(*baseline->entries[i].reference, "entry %zu has no reference", i);
+                ck_assert_msg(*baseline->entries[i].effect, "entry %zu has no effect", i);
+                ck_assert_msg(*baseline->entries[i].reproducer, "entry %zu has no reproducer", i);
+                ck_assert_msg(baseline->entries[i].shows, "entry %zu does not say what shows it", i);
         }
         baseline_free(baseline);
 }
@@ -163,6 +193,7 @@ int main(void)
         tcase_add_test(cases, an_entry_can_be_for_versions_of_the_protocol);
         tcase_add_test(cases, an_entry_with_a_mention_wants_it_in_the_message);
         tcase_add_test(cases, a_clients_baseline_has_scenarios_in_place_of_checks);
+        tcase_add_test(cases, a_servers_entry_has_to_say_what_it_does_to_a_user_and_how_to_see_it);
         tcase_add_test(cases, no_baseline_knows_nothing);
         tcase_add_test(cases, the_built_in_one_is_valid);
         tcase_add_test(cases, what_is_refused_leaves_nothing_behind);

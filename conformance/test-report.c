@@ -11,6 +11,7 @@
 
 #include "base/testing.h"
 #include "base/tmpdir.h"
+#include "conformance/report-text.h"
 
 START_TEST(a_command_is_quoted_as_a_shell_reads_it)
 {
@@ -72,11 +73,51 @@ START_TEST(hostile_events_are_made_safe)
         CLEANUP(cleanup_free)
         char *text = print("{\"t\":1,\"event\":\"packet\",\"dir\":\"<\",\"text\":\"\\u001b[2J\\nx\"}\n"
                            "no json\n"
-                           "{\"event\":\"new\",\"member\":null}\n");
+                           "{\"event\":\"new\\n\\u001b\",\"member\\u001b\":null}\n"
+                           "{\"t\":\"\\n\",\"event\":\"packet\",\"dir\":\"\\u001b\",\"fds\":[\"\xc2\x9b\"]}\n");
 
         for (const char *p = text; *p; p++)
                 ck_assert(*p == '\n' || (unsigned char)*p >= ' ');
         ck_assert_ptr_nonnull(strstr(text, "?[2J x"));
+        ck_assert_ptr_null(strstr(text, "\xc2\x9b"));
+        ck_assert_ptr_nonnull(strstr(text, "# new ? member? \n"));
+}
+END_TEST
+
+static char *print_text(const char *text, const struct escape *escapes)
+{
+        char *printed = NULL;
+        size_t len;
+        FILE *out = open_memstream(&printed, &len);
+
+        text_print(text, escapes, out);
+        fclose(out);
+        return printed;
+}
+
+START_TEST(text_is_escaped_as_its_form_wants_and_safe_in_each)
+{
+        static const struct escape with_lines[] = {{'%', "%25"}, {'\n', "%0A"}, {0}};
+        CLEANUP(cleanup_free)
+        char *xml = print_text("<a b=\"c\">&'\n\033\xff\xef\xbf\xbe\xc3\xa9", escapes_xml);
+        CLEANUP(cleanup_free) char *lines = print_text("5%\nx\r\xe2\x80\xae\xe2\x80\xac", with_lines);
+        CLEANUP(cleanup_free) char *none = print_text(NULL, escapes_none);
+
+        ck_assert_str_eq(xml, "&lt;a b=&quot;c&quot;&gt;&amp;&#39; ???\xc3\xa9");
+        ck_assert_str_eq(lines, "5%25%0Ax ??");
+        ck_assert_str_eq(none, "");
+}
+END_TEST
+
+START_TEST(lines_have_their_indent_and_an_end)
+{
+        CLEANUP(cleanup_free) char *text = NULL;
+        size_t len;
+        FILE *out = open_memstream(&text, &len);
+
+        text_print_lines("a<\n\n::b", "| ", escapes_xml, out);
+        fclose(out);
+        ck_assert_str_eq(text, "| a&lt;\n| \n| ::b\n");
 }
 END_TEST
 
@@ -129,6 +170,8 @@ int main(void)
         tcase_add_test(cases, a_transcript_has_a_line_for_each_event);
         tcase_add_test(cases, a_long_transcript_is_shortened_in_the_middle);
         tcase_add_test(cases, hostile_events_are_made_safe);
+        tcase_add_test(cases, text_is_escaped_as_its_form_wants_and_safe_in_each);
+        tcase_add_test(cases, lines_have_their_indent_and_an_end);
         tcase_add_test(cases, a_report_names_its_format_and_maybe_a_file);
         tcase_add_test(cases, a_place_is_judged_without_a_trace);
         return testing_main(suite);

@@ -193,6 +193,31 @@ START_TEST(a_check_that_never_ends_is_ended)
 }
 END_TEST
 
+static void tell_time_limit(struct check_context *c)
+{
+        check_record(c, "%g s", check_timeout(c));
+}
+
+START_TEST(a_jobs_own_time_limit_goes_before_the_runs)
+{
+        CLEANUP(cleanup_tmpdir_remove) char *folder = NULL;
+        CLEANUP(cleanup_runner_free) struct runner *runner = NULL;
+        struct check check = {.id = "test/check", .run = tell_time_limit, .own_start = true};
+        struct job jobs[] = {{.check = &check, .subject = &subject},
+                             {.check = &check, .subject = &subject, .timeout = 90}};
+        struct cip_error error = {0};
+
+        ck_assert_ok(tmpdir_new("test-runner", &folder, &error));
+        ck_assert_ok(
+                runner_new(&(struct run_options){.jobs = 2, .timeout = 60, .folder = folder}, &runner, &error));
+        ck_assert_ok(runner_run(runner, jobs, ARRAY_SIZE(jobs), &error));
+        ck_assert_str_eq(jobs[0].value, "60 s");
+        ck_assert_str_eq(jobs[1].value, "90 s");
+        for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
+                job_clear(&jobs[i]);
+}
+END_TEST
+
 START_TEST(what_a_check_leaves_running_goes_with_it)
 {
         void (*const functions[])(struct check_context *) = {leave_processes};
@@ -229,6 +254,7 @@ int main(void)
         tcase_add_test(cases, checks_that_wait_run_beside_the_others);
         tcase_add_test(cases, a_crash_is_the_checks_error_and_stops_nobody);
         tcase_add_test(cases, a_check_that_never_ends_is_ended);
+        tcase_add_test(cases, a_jobs_own_time_limit_goes_before_the_runs);
         tcase_add_test(cases, what_a_check_leaves_running_goes_with_it);
         tcase_add_test(cases, files_left_in_the_world_fall_short);
         return testing_main(suite);

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of the table of checks itself (ids, sentences, references), and of choosing from it.
+ * Tests of the table of checks itself (ids, sentences), and of choosing from it.
  */
 #include "conformance/selection.h"
 
 #include <ctype.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "base/io.h"
 #include "base/testing.h"
 
 static const struct check **all;
@@ -67,46 +65,6 @@ START_TEST(every_check_can_be_run_and_broken)
 }
 END_TEST
 
-/* Heading text to anchor: lower case, blanks to dashes, what is no letter or digit left out. */
-static bool has_anchor(const char *document, const char *anchor)
-{
-        for (const char *line = document; *line;) {
-                size_t len = strcspn(line, "\n"), n = 0;
-                char heading[256];
-
-                if (*line == '#') {
-                        const char *text = line + strspn(line, "# ");
-
-                        for (; text < line + len && n < sizeof(heading) - 1; text++) {
-                                if (isalnum((unsigned char)*text) || *text == '-' || *text == '_')
-                                        heading[n++] = (char)tolower((unsigned char)*text);
-                                else if (*text == ' ')
-                                        heading[n++] = '-';
-                        }
-                        heading[n] = '\0';
-                        if (strcmp(heading, anchor) == 0)
-                                return true;
-                }
-                line += len + (line[len] == '\n');
-        }
-        return false;
-}
-
-START_TEST(every_reference_is_a_heading_of_the_protocols_document)
-{
-        const char *path = getenv("CIP_TEST_PROTOCOL");
-        CLEANUP(cleanup_free) char *document = NULL;
-        size_t len;
-
-        if (!path)
-                return;
-        ck_assert_ok(read_file_at(AT_FDCWD, path, 1 << 24, &document, &len, NULL));
-        for (size_t i = 0; i < n_all; i++)
-                ck_assert_msg(has_anchor(document, all[i]->reference), "%s refers to #%s, which %s has not",
-                              all[i]->id, all[i]->reference, path);
-}
-END_TEST
-
 START_TEST(filters_choose_by_glob_and_by_group)
 {
         CLEANUP(cleanup_free) const struct check **by_glob = NULL, **by_group = NULL, **by_id = NULL;
@@ -123,6 +81,48 @@ START_TEST(filters_choose_by_glob_and_by_group)
                                       &by_id, &n_id, &error));
         ck_assert_uint_eq(n_id, 1);
         ck_assert_ptr_eq(by_id[0], all[0]);
+}
+END_TEST
+
+/* How many checks of opt-in groups a filter chooses; NULL: no filter. */
+static size_t n_opt_in_chosen(const char *filter)
+{
+        CLEANUP(cleanup_free) const struct check **chosen = NULL;
+        struct cip_error error = {0};
+        size_t n, n_opt_in = 0;
+
+        ck_assert_ok(selection_filter(&server_catalogue, &filter, filter ? 1 : 0, &chosen, &n, &error));
+        for (size_t i = 0; i < n; i++)
+                n_opt_in += selection_group(&server_catalogue, chosen[i])->opt_in;
+        return n_opt_in;
+}
+
+START_TEST(checks_of_an_opt_in_group_run_only_where_a_filter_names_it)
+{
+        size_t n = n_opt_in_chosen("load");
+
+        ck_assert_uint_gt(n, 2);
+        ck_assert_uint_eq(n_opt_in_chosen("load/*"), n);
+        ck_assert_uint_eq(n_opt_in_chosen("load/an-hour"), 1);
+        ck_assert_uint_eq(n_opt_in_chosen("load/ten-gib-*"), 2);
+        ck_assert_uint_eq(n_opt_in_chosen(NULL), 0);
+        ck_assert_uint_eq(n_opt_in_chosen("*"), 0);
+        ck_assert_uint_eq(n_opt_in_chosen("l*"), 0);
+        ck_assert_uint_eq(n_opt_in_chosen("*/*"), 0);
+}
+END_TEST
+
+START_TEST(a_filter_that_fits_opt_in_checks_alone_is_refused_with_a_hint)
+{
+        const struct check **none = NULL;
+        struct cip_error error = {0};
+        size_t n;
+
+        ck_assert_errno(
+                selection_filter(&server_catalogue, (const char *const[]){"*/an-hour"}, 1, &none, &n, &error),
+                -EINVAL);
+        ck_assert_ptr_nonnull(strstr(error.message, "'load/an-hour'"));
+        ck_assert_ptr_null(none);
 }
 END_TEST
 
@@ -149,8 +149,9 @@ int main(void)
         tcase_add_test(cases, every_id_is_its_groups_and_its_own);
         tcase_add_test(cases, every_check_says_what_it_requires_in_one_sentence);
         tcase_add_test(cases, every_check_can_be_run_and_broken);
-        tcase_add_test(cases, every_reference_is_a_heading_of_the_protocols_document);
         tcase_add_test(cases, filters_choose_by_glob_and_by_group);
+        tcase_add_test(cases, checks_of_an_opt_in_group_run_only_where_a_filter_names_it);
+        tcase_add_test(cases, a_filter_that_fits_opt_in_checks_alone_is_refused_with_a_hint);
         tcase_add_test(cases, a_filter_that_fits_nothing_is_refused);
         return testing_main(suite);
 }

@@ -24,6 +24,9 @@ struct world {
         size_t n_environment;
 };
 
+/* What an ordinary user's server remembers of blobs, on purpose and for its next start (root's is in /var/lib). */
+#define BLOB_INFO_CACHE "home/.local/share/containers/cache"
+
 /* What the world holds from its start, below the folder. */
 static const struct {
         const char *path;
@@ -39,6 +42,8 @@ static const struct {
         {"home/.config/containers/auth.json", "{}\n"},
         {"home/.local", NULL},
         {"home/.local/share", NULL},
+        {"home/.local/share/containers", NULL},
+        {BLOB_INFO_CACHE, NULL},
         {"home/.cache", NULL},
 };
 
@@ -210,7 +215,8 @@ static int walk(int parent, const char *name, const char *path, struct leftovers
                 snprintf(below, sizeof(below), "%s/%s", path, entry->d_name);
                 if (!is_furniture(below))
                         leftovers_add(list, below);
-                else if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                else if (strcmp(below, BLOB_INFO_CACHE) != 0 &&
+                         fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
                          S_ISDIR(st.st_mode))
                         r = walk(dirfd(dir), entry->d_name, below, list);
         }

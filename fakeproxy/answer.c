@@ -322,7 +322,7 @@ static bool too_large(struct server *server, struct outgoing *outgoing)
         char *text;
         size_t len;
 
-        if (server->b.dies_of_large_layer_info) {
+        if (server->b.dies_of_large_replies) {
                 go_log("fatal", "writing to socket: write unixpacket @: sendmsg: message too long");
                 server_end(server, 1);
                 return false;

@@ -90,28 +90,89 @@ const char *go_parse_int(const char *text, int64_t *ret)
         return NULL;
 }
 
+/* Characters behind ASCII that unicode.IsPrint refuses: the common ones, as there is no table of all. */
+static const struct {
+        uint32_t first, last;
+} unprintable[] = {
+        {0x80, 0xa0},     {0xad, 0xad},       {0x378, 0x379},      {0x600, 0x605},   {0x61c, 0x61c},
+        {0x6dd, 0x6dd},   {0x1680, 0x1680},   {0x180e, 0x180e},    {0x2000, 0x200f}, {0x2028, 0x202f},
+        {0x205f, 0x206f}, {0x3000, 0x3000},   {0xd800, 0xf8ff},    {0xfeff, 0xfeff}, {0xfff0, 0xfffb},
+        {0xfffe, 0xffff}, {0xe0000, 0xe00ff}, {0xe01f0, 0x10ffff},
+};
+
+static bool is_printable(uint32_t c)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(unprintable); i++)
+                if (c >= unprintable[i].first && c <= unprintable[i].last)
+                        return false;
+        return c >= 0x20 && c != 0x7f;
+}
+
+/* A character as strconv.Quote writes it, @quote being the quotes around. */
+static void quote_character(FILE *to, uint32_t c, char quote)
+{
+        static const char letters[] = "abtnvfr", codes[] = "\a\b\t\n\v\f\r";
+        const char *found = c > 0 && c < 0x20 ? strchr(codes, (int)c) : NULL;
+
+        if (c == (unsigned char)quote || c == '\\')
+                fprintf(to, "\\%c", (int)c);
+        else if (found)
+                fprintf(to, "\\%c", letters[found - codes]);
+        else if (c < 0x20 || c == 0x7f)
+                fprintf(to, "\\x%02x", c);
+        else if (!is_printable(c))
+                fprintf(to, c > 0xffff ? "\\U%08x" : "\\u%04x", c);
+        else if (c < 0x80)
+                fputc((int)c, to);
+        else if (c < 0x800)
+                fprintf(to, "%c%c", (int)(0xc0 | c >> 6), (int)(0x80 | (c & 0x3f)));
+        else if (c < 0x10000)
+                fprintf(to, "%c%c%c", (int)(0xe0 | c >> 12), (int)(0x80 | (c >> 6 & 0x3f)),
+                        (int)(0x80 | (c & 0x3f)));
+        else
+                fprintf(to, "%c%c%c%c", (int)(0xf0 | c >> 18), (int)(0x80 | (c >> 12 & 0x3f)),
+                        (int)(0x80 | (c >> 6 & 0x3f)), (int)(0x80 | (c & 0x3f)));
+}
+
+void go_quote_byte(FILE *to, unsigned char byte)
+{
+        quote_character(to, byte, '\'');
+}
+
+/* The character that valid UTF-8 goes on with; *@ret_len its bytes. A byte that is none counts for itself, negative. */
+static int32_t next_character(const unsigned char *text, size_t *ret_len)
+{
+        size_t len = text[0] < 0xc0 ? 1 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
+        uint32_t c = len == 1 ? text[0] : text[0] & (0x7fU >> len);
+
+        *ret_len = 1;
+        if (text[0] >= 0x80 && len == 1)
+                return -(int32_t)text[0];
+        for (size_t i = 1; i < len; i++) {
+                if ((text[i] & 0xc0) != 0x80)
+                        return -(int32_t)text[0];
+                c = c << 6 | (text[i] & 0x3f);
+        }
+        *ret_len = len;
+        return (int32_t)c;
+}
+
 char *go_quote(const char *text)
 {
         char *quoted = NULL;
-        size_t size;
+        size_t size, len;
         FILE *to = open_memstream(&quoted, &size);
 
         if (!to)
                 return NULL;
         fputc('"', to);
-        for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-                if (*c == '"' || *c == '\\')
-                        fprintf(to, "\\%c", *c);
-                else if (*c == '\n')
-                        fputs("\\n", to);
-                else if (*c == '\t')
-                        fputs("\\t", to);
-                else if (*c == '\r')
-                        fputs("\\r", to);
-                else if (*c < 0x20 || *c == 0x7f)
-                        fprintf(to, "\\x%02x", *c);
+        for (const unsigned char *at = (const unsigned char *)text; *at; at += len) {
+                int32_t c = next_character(at, &len);
+
+                if (c < 0)
+                        fprintf(to, "\\x%02x", (unsigned)-c);
                 else
-                        fputc(*c, to);
+                        quote_character(to, (uint32_t)c, '"');
         }
         fputc('"', to);
         if (fclose(to)) {

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* What %T says of a value that encoding/json read: "float64", "map[string]interface {}", .. Static text. */
 const char *go_type_name(struct json_object *object);
@@ -23,8 +24,17 @@ bool go_parse_bool(const char *text, bool *ret);
 /* strconv.ParseInt(text, 0, 64). NULL, or what is wrong: "invalid syntax", "value out of range". */
 const char *go_parse_int(const char *text, int64_t *ret);
 
+/* A byte, taken for the character of that number, as it stands between single quotes in a JSON error. */
+void go_quote_byte(FILE *to, unsigned char byte);
+
 /* Text in double quotes as %q writes it. The caller frees. NULL: no memory. */
 char *go_quote(const char *text);
+
+/*
+ * Why encoding/json takes @len bytes for no JSON, in its words: "invalid character 'x' looking for beginning of
+ * value", "unexpected end of JSON input". NULL: it is JSON, or there is no memory. The caller frees.
+ */
+char *go_json_problem(const char *data, size_t len);
 
 /* A line of logrus on stderr: time="..." level=LEVEL msg="...". */
 void go_log(const char *level, const char *format, ...) __attribute__((format(printf, 2, 3)));

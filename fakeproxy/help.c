@@ -4,6 +4,8 @@
  */
 #include "fakeproxy/help.h"
 
+#include <string.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -135,7 +137,8 @@ static const struct line own_lines[] = {
          "  cip-fakeproxy format                                     print the tables of docs/scenarios.md\n"
          "  cip-fakeproxy quirks                                     list what emulated releases do wrong\n"
          "\n"
-         "Images: oci:DIR[:TAG], dir:DIR, fake:NAME for the fixtures that it makes itself, and fake:scenario\n"
+         "Images: oci:DIR[:TAG], oci-archive:FILE[:TAG], dir:DIR, docker-archive:FILE[:NAME|:@N], fake:NAME for\n"
+         "the fixtures that it makes itself, and fake:scenario\n"
          "\n"
          "Own flags, anywhere on the command line, and the environment variables that say the same:\n"
          "      --emulate RELEASE|VERSION   CIP_FAKEPROXY_EMULATE   a release of skopeo with its quirks "
@@ -158,34 +161,35 @@ static const struct line own_lines[] = {
          "\n"},
 };
 
-static void print(FILE *to, const struct line *lines, size_t n, struct version release)
+static void print(FILE *to, const struct line *lines, size_t n, struct version release, const char *hidden)
 {
         for (size_t i = 0; i < n; i++) {
                 bool gone = (lines[i].until.major || lines[i].until.minor) &&
                             version_compare(release, lines[i].until) >= 0;
 
+                gone |= hidden && strstr(lines[i].text, hidden);
                 if (!gone && version_compare(release, lines[i].since) >= 0)
                         fputs(lines[i].text, to);
         }
 }
 
-#define PRINT(lines) print(to, (lines), ARRAY_SIZE(lines), release)
+#define PRINT(lines) print(to, (lines), ARRAY_SIZE(lines), release, hidden)
 
-void help_root(FILE *to, struct version release)
+void help_root(FILE *to, struct version release, const char *hidden)
 {
         PRINT(root_lines);
         PRINT(root_flag_lines);
         PRINT(root_end_lines);
 }
 
-void help_proxy(FILE *to, struct version release)
+void help_proxy(FILE *to, struct version release, const char *hidden)
 {
         PRINT(proxy_lines);
         PRINT(proxy_flag_lines);
         PRINT(proxy_end_lines);
 }
 
-void help_own(FILE *to, struct version release)
+void help_own(FILE *to, struct version release, const char *hidden)
 {
         PRINT(own_lines);
         PRINT(root_flag_lines);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/completion.h"
 #include "fakeproxy/go.h"
 #include "fakeproxy/help.h"
 #include "fakeproxy/options.h"
@@ -65,17 +67,23 @@ static int check_files(char *const *files, size_t n)
         return n_good == n ? 0 : 2;
 }
 
-static void print_version(const struct options *options)
+/* Whose name it goes by: a release that was asked for by name is one to the last line, as clients and suites look. */
+static bool speaks_for_itself(const struct options *options)
+{
+        return options->own_name && !options->emulation.is_release;
+}
+
+static void print_version(const struct options *options, FILE *to)
 {
         char release[VERSION_TEXT_SIZE], protocol[VERSION_TEXT_SIZE];
 
         version_format(options->emulation.release, release);
         version_format(options->emulation.protocol, protocol);
-        if (options->own_name)
-                printf("cip-fakeproxy version %s (as skopeo version %s, protocol %s)\n", CIP_VERSION, release,
-                       protocol);
+        if (speaks_for_itself(options))
+                fprintf(to, "cip-fakeproxy version %s (as skopeo version %s, protocol %s)\n", CIP_VERSION,
+                        release, protocol);
         else
-                printf("skopeo version %s\n", release);
+                fprintf(to, "skopeo version %s\n", release);
 }
 
 /* ---- serving ---- */
@@ -100,13 +108,20 @@ static int judge_socket(const struct options *options, const struct behaviours *
         }
         if (b->sockfd_at_most && (uint64_t)options->sockfd > b->sockfd_at_most)
                 return fatal(false, "file file+net sock: number too large");
-        if (options->sockfd > INT32_MAX || fcntl(fd, F_GETFD) < 0)
+        if ((options->sockfd > INT32_MAX && !b->sockfd_wraps) || fcntl(fd, F_GETFD) < 0)
                 return fatal(b->silent_about_closed_sockfd, "file file+net sock: fcntl: bad file descriptor");
         if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0) {
                 while (b->accepts_any_socket)
                         pause();
                 return fatal(b->silent_about_no_socket,
                              "file file+net sock: getsockopt: socket operation on non-socket");
+        }
+        if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &type, &len) == 0 && type != AF_UNIX) {
+                while (b->accepts_any_socket)
+                        pause();
+                if (b->panics_on_other_sockets)
+                        go_panic(PANIC_NIL);
+                return fatal(b->silent_about_no_socket, "file file+net sock: protocol not supported");
         }
         return -1;
 }
@@ -138,6 +153,23 @@ static void open_standard_descriptors(bool stdin_too)
         }
 }
 
+/* Where the temporary files of archives go. */
+static void use_tmpdir(const char *folder)
+{
+        char path[PATH_MAX];
+
+        if (folder && realpath(folder, path))
+                setenv("TMPDIR", path, 1);
+}
+
+/* Whether an environment variable is set, and what it names is there where it names a path. */
+static bool has_variable(const char *name)
+{
+        const char *value = getenv(name);
+
+        return value && (*value != '/' || strchr(value, ':') || access(value, F_OK) == 0);
+}
+
 static int serve(const struct options *options)
 {
         struct behaviours b = behaviours_of(options);
@@ -150,6 +182,9 @@ static int serve(const struct options *options)
                 fprintf(stderr, "cip-fakeproxy: %s\n", error.message);
                 return 2;
         }
+        if (b.needs_variable && !has_variable(b.needs_variable))
+                return fatal(false, "an environment variable is missing");
+        use_tmpdir(options->tmpdir);
         open_standard_descriptors(!b.leaves_stdin_closed);
         status = judge_socket(options, &b, fd);
         if (status >= 0)
@@ -164,10 +199,12 @@ static int serve(const struct options *options)
 /* Says why not. Returns the exit status. */
 static int refuse(int r, const struct options *options, const struct cip_error *error)
 {
+        struct behaviours b = behaviours_of(options);
+
         if (r == -EPERM) {
                 go_log("fatal", "%s%s%s", error->message, options->hint ? "\n" : "",
                        options->hint ? options->hint : "");
-                return 1;
+                return b.error_exit_status ? (int)b.error_exit_status : 1;
         }
         scenario_problems_print(&options->problems, options->scenario_file, stderr);
         fprintf(stderr, "cip-fakeproxy: %s\n", error->message);
@@ -176,19 +213,21 @@ static int refuse(int r, const struct options *options, const struct cip_error *
 
 static int act(const struct options *options)
 {
+        struct behaviours b = behaviours_of(options);
         int status = 0;
 
         if (options->global_tls_verify)
                 go_log("warning", "'--tls-verify' is deprecated, please set this on the specific subcommand");
         switch (options->action) {
         case ACTION_HELP:
-                (options->own_name ? help_own : help_root)(stdout, options->emulation.release);
+                (speaks_for_itself(options) ? help_own : help_root)(stdout, options->emulation.release,
+                                                                    b.hides_flag);
                 break;
         case ACTION_PROXY_HELP:
-                help_proxy(stdout, options->emulation.release);
+                help_proxy(stdout, options->emulation.release, b.hides_flag);
                 break;
         case ACTION_VERSION:
-                print_version(options);
+                print_version(options, b.version_on_stderr ? stderr : stdout);
                 break;
         case ACTION_QUIRKS:
                 list_quirks();
@@ -209,13 +248,27 @@ static int act(const struct options *options)
         return fflush(stdout) || ferror(stdout) ? 1 : status;
 }
 
+/* Skopeo knows of no such thing: by its name we do not either. */
+static bool is_completion(int argc, char *argv[])
+{
+        const char *base = argc > 0 ? strrchr(argv[0], '/') : NULL;
+
+        return argc > 1 && !strcmp(argv[1], COMPLETION_OPTION) &&
+               strcmp(base ? base + 1 : argv[0], "skopeo") != 0;
+}
+
 int main(int argc, char *argv[])
 {
         struct options options = {0};
         struct cip_error error = {0};
         struct upstream upstream = {0};
-        int r = upstream_read(argc, argv, &upstream, &error);
+        int r;
 
+        if (is_completion(argc, argv)) {
+                options_complete((const char *const *)argv + 2, (size_t)argc - 2, stdout);
+                return fflush(stdout) || ferror(stdout) ? 1 : 0;
+        }
+        r = upstream_read(argc, argv, &upstream, &error);
         if (r > 0) {
                 int status = upstream_run(&upstream, argc, argv);
 

@@ -18,9 +18,11 @@
 #include "base/fd.h"
 #include "fakeproxy/go.h"
 #include "fakeproxy/policy.h"
+#include "fakeproxy/reference.h"
 #include "fakeproxy/server.h"
 #include "image/config.h"
 #include "image/digest.h"
+#include "image/docker-archive.h"
 
 void answer_fail(struct answer *answer, enum error_code code, const char *format, ...)
 {
@@ -41,11 +43,49 @@ static void succeed(struct answer *answer, struct json_object *take_value)
         answer->value = take_value;
 }
 
+/* Takes the quotes from the name that follows @words in the text. */
+static void unquote_behind(char *text, const char *words)
+{
+        char *from = strstr(text, words), *end;
+
+        if (!from)
+                return;
+        from += strlen(words);
+        end = *from == '"' ? strchr(from + 1, '"') : NULL;
+        if (!end)
+                return;
+        memmove(from, from + 1, (size_t)(end - from - 1));
+        memmove(end - 1, end + 1, strlen(end + 1) + 1);
+}
+
+/* What skopeo before 1.18 said of archives. */
+static void use_old_words(struct answer *answer)
+{
+        static const char *const words[] = {"tar component ", "decoding tar config ", "Layer tarfile ",
+                                            "archive component "};
+        static const char missing[] = "archive file not found: ";
+        char *found = answer->error ? strstr(answer->error, missing) : NULL;
+        char *path CLEANUP(cleanup_free) = NULL;
+
+        for (size_t i = 0; answer->error && i < ARRAY_SIZE(words); i++)
+                unquote_behind(answer->error, words[i]);
+        if (!found)
+                return;
+        unquote_behind(answer->error, missing);
+        path = strdup(found + strlen(missing));
+        if (!path)
+                return;
+        answer_fail(answer, ERROR_CODE_OTHER, "creating temp directory: open %s: no such file or directory",
+                    path);
+}
+
 static void fail_with(const struct server *server, struct answer *answer, const struct cip_error *error)
 {
         char *to;
 
         answer_fail(answer, ERROR_CODE_OTHER, "%s", error->message);
+        if (server->b.archives_in_old_words)
+                use_old_words(answer);
         if (!server->b.names_platform_unquoted || !answer->error || !strstr(answer->error, "no image found in"))
                 return;
         to = answer->error;
@@ -307,6 +347,12 @@ static void close_image(struct server *server, struct open_image *image)
 void images_free(struct server *server)
 {
         for (size_t i = 0; i < server->n_images; i++) {
+                const char *reference = server->images[i].reference;
+
+                /* Not in TMPDIR, where skopeo has none. */
+                if (server->b.leaves_archives_at_end && server->options->tmpdir && reference &&
+                    strncmp(reference, "oci-archive:", strlen("oci-archive:")) == 0)
+                        leave_file();
                 image_free(server->images[i].image);
                 free(server->images[i].reference);
         }
@@ -334,26 +380,36 @@ static void add_image(struct server *server, struct image *take_image, const cha
         succeed(answer, json_object_new_uint64(grown[server->n_images++].id));
 }
 
-/* What releases say of docker's manifests in an oci: layout. 0: they may be there. */
-static int check_oci_docker(struct server *server, const char *reference, struct image *image,
+/* Whether a release that is asked for a tag looks for an entry of this media type. */
+static bool is_looked_for(const struct server *server, const char *type)
+{
+        if (!strcmp(type, MEDIA_OCI_MANIFEST) || !strcmp(type, MEDIA_OCI_INDEX))
+                return true;
+        if (!strcmp(type, MEDIA_DOCKER_MANIFEST) || !strcmp(type, MEDIA_DOCKER_LIST))
+                return !server->b.oci_refuses_docker;
+        return !server->b.oci_refuses_other_types;
+}
+
+/* What releases say of a tag's entry of another media type. 0: it is looked for. */
+static int check_entry_type(struct server *server, const char *reference, const struct image *image,
                             struct cip_error *error)
 {
+        const char *text = strncmp(reference, "oci:", 4) == 0 || strncmp(reference, "oci-archive:", 12) == 0
+                                   ? strchr(reference, ':') + 1
+                                   : NULL;
+        const char *type = image_entry_type(image);
         char *path CLEANUP(cleanup_free) = NULL;
         char *tag CLEANUP(cleanup_free) = NULL;
         struct cip_error ignored;
 
-        if ((!server->b.oci_ignores_docker && !server->b.oci_refuses_docker) ||
-            strncmp(reference, "oci:", 4) != 0 || image_load(image, &ignored) < 0 ||
-            image_parsed_manifest(image)->kind != MANIFEST_DOCKER ||
-            strcmp(image_digest(image), image_list_digest(image)) != 0 ||
-            oci_reference_parse(reference + 4, &path, &tag, &ignored) < 0)
+        if (!text || !type || is_looked_for(server, type) ||
+            oci_reference_parse(text, &path, &tag, &ignored) < 0 || !tag)
                 return 0;
-        if (server->b.oci_ignores_docker)
+        if (server->b.oci_ignores_other_types)
                 return error_set(error, CIP_ERROR_LOCAL, -ENOENT, "no descriptor found for reference \"%s\"",
-                                 tag ? tag : "");
+                                 tag);
         return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
-                         "reference \"%s\" matches unsupported manifest MIME types [\"%s\"]", tag ? tag : "",
-                         MEDIA_DOCKER_MANIFEST);
+                         "reference \"%s\" matches unsupported manifest MIME types [\"%s\"]", tag, type);
 }
 
 /* The platform that is wanted: the overrides', or a wrong one. NULL: this machine's. */
@@ -388,6 +444,7 @@ static int open_unread(struct server *server, const char *reference, struct imag
                        struct cip_error *error)
 {
         const struct scenario *scenario = server->scenario;
+        char *clean CLEANUP(cleanup_free) = NULL;
         char fixture[100];
         struct platform space;
 
@@ -397,7 +454,36 @@ static int open_unread(struct server *server, const char *reference, struct imag
                 snprintf(fixture, sizeof(fixture), "fake:%s", scenario->fixture);
                 reference = fixture;
         }
-        return image_open_unread(reference, wanted_platform(server, &space), ret, ret_no_tag, error);
+        clean = reference_clean(reference);
+        if (!clean)
+                return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot open an image");
+        return image_open_unread(clean, wanted_platform(server, &space), ret, ret_no_tag, error);
+}
+
+/* What 1.9.3 says of a docker-archive: file in gzip, which it cuts short as it unpacks it. 0: it is none. */
+static int check_docker_archive(const struct server *server, const char *reference, struct cip_error *error)
+{
+        static const char transport[] = "docker-archive:";
+        char *path CLEANUP(cleanup_free) = NULL;
+        unsigned char magic[2];
+        CLEANUP_FD int fd = -1;
+
+        if (!server->b.docker_archive_in_gzip_is_error || strncmp(reference, transport, strlen(transport)) != 0)
+                return 0;
+        reference += strlen(transport);
+        path = strndup(reference, strcspn(reference, ":"));
+        if (path)
+                fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd < 0 || read(fd, magic, 2) != 2 || magic[0] != 0x1f || magic[1] != 0x8b)
+                return 0;
+        return error_set(error, CIP_ERROR_LOCAL, -EBADMSG,
+                         "loading tar component manifest.json: unexpected EOF");
+}
+
+static unsigned archive_quirks(const struct server *server)
+{
+        return (server->b.docker_archive_links_are_empty ? DOCKER_ARCHIVE_EMPTY_LINKS : 0U) |
+               (server->b.docker_archive_says_gzip ? DOCKER_ARCHIVE_SAYS_GZIP : 0U);
 }
 
 /* Returns 0 with an image, or a negative errno; *@ret_missing: the image does not exist. */
@@ -408,14 +494,26 @@ static int open_reference(struct server *server, const char *reference, struct i
         bool no_tag = false;
         int r = open_unread(server, reference, &image, &no_tag, error);
 
+        if (r == -ENOENT && !no_tag && server->b.leaves_missing_archives && server->options->tmpdir &&
+            strncmp(reference, "oci-archive:", strlen("oci-archive:")) == 0)
+                leave_file();
+        if (server->b.leaves_file_per_archive && strstr(reference, "-archive:"))
+                leave_file();
         *ret_missing = r == -ENOENT &&
                        (no_tag ? !server->b.optional_oci_tag_is_error : !server->b.optional_layout_is_error);
+        if (r == 0 || r == -EBADMSG) {
+                int wrong = check_docker_archive(server, reference, error);
+
+                r = wrong < 0 ? wrong : r;
+        }
+        if (r == 0)
+                image_set_archive_quirks(image, archive_quirks(server));
         if (r == 0 && !server->b.open_is_lazy) {
                 r = image_load(image, error);
                 *ret_missing = r == -ENOENT;
         }
         if (r == 0)
-                r = check_oci_docker(server, reference, image, error);
+                r = check_entry_type(server, reference, image, error);
         if (r == 0 && !server->b.ignores_policy && !server->options->insecure_policy)
                 r = policy_check(server->options->policy, reference, error);
         if (r == -ENOENT && image && server->b.ignores_missing_policy)
@@ -428,6 +526,7 @@ static int open_reference(struct server *server, const char *reference, struct i
 static void open_any(struct server *server, struct json_object *args, bool optional, struct answer *answer)
 {
         struct json_object *reference = json_object_array_get_idx(args, 0);
+        char *problem CLEANUP(cleanup_free) = NULL;
         struct image *image = NULL;
         struct cip_error error = {0};
         bool missing = false;
@@ -442,6 +541,11 @@ static void open_any(struct server *server, struct json_object *args, bool optio
                 answer_fail(answer, ERROR_CODE_OTHER, "too many images are open");
                 return;
         }
+        problem = reference_problem(&server->b, json_object_get_string(reference));
+        if (problem && !(optional && server->b.optional_errors_are_zero)) {
+                answer_fail(answer, ERROR_CODE_OTHER, "%s", problem);
+                return;
+        }
         /* A NUL byte cannot be in a file's name. */
         if (strlen(json_object_get_string(reference)) != (size_t)json_object_get_string_len(reference))
                 r = error_set(&error, CIP_ERROR_LOCAL, -EINVAL, "Invalid image name: it has a NUL byte");
@@ -453,6 +557,8 @@ static void open_any(struct server *server, struct json_object *args, bool optio
                                     (missing && !server->b.optional_missing_is_error)
                           : r == -ENOENT && server->b.open_answers_zero)
                 succeed(answer, json_object_new_int(0));
+        else if ((problem = reference_whole_error(json_object_get_string(reference), error.message)))
+                answer_fail(answer, ERROR_CODE_OTHER, "%s", problem);
         else
                 fail_with(server, answer, &error);
 }
@@ -542,6 +648,18 @@ static int move_variant(char **text, size_t *len)
         return 0;
 }
 
+/* What an error about an artifact said before there was an artifactType. */
+static void name_artifact_by_config(const struct image *image, struct cip_error *error)
+{
+        const struct manifest *manifest = image_parsed_manifest(image);
+        const char *quote = strstr(error->message, "artifact with type \"");
+
+        if (manifest && quote)
+                error_set(error, CIP_ERROR_LOCAL, -ENOTSUP,
+                          "unsupported image-specific operation on artifact with type \"%s\"",
+                          manifest->config.media_type);
+}
+
 static void send_config(struct server *server, struct json_object *args, bool member_only,
                         struct answer *answer)
 {
@@ -563,6 +681,8 @@ static void send_config(struct server *server, struct json_object *args, bool me
         if (r == 0 && !member_only && server->b.variant_before_os)
                 r = move_variant(&text, &len);
         if (r < 0) {
+                if (r == -ENOTSUP && server->b.names_artifact_by_config)
+                        name_artifact_by_config(found->image, &error);
                 fail_with(server, answer, &error);
                 return;
         }
@@ -693,7 +813,9 @@ static bool open_blob(struct server *server, struct json_object *args, bool with
         if (with_size &&
             !take_number(server, json_object_array_get_idx(args, 2), "numeric", ret_wanted_size, answer))
                 return false;
-        if (!digest_parse(json_object_get_string(digest), NULL)) {
+        /* A zero byte would end it here, and does not in Go. */
+        if (strlen(json_object_get_string(digest)) != (size_t)json_object_get_string_len(digest) ||
+            !digest_parse(json_object_get_string(digest), NULL)) {
                 answer_fail(answer, ERROR_CODE_OTHER, "%s", digest_problem(json_object_get_string(digest)));
                 return false;
         }
@@ -788,6 +910,7 @@ static void get_blob(struct server *server, struct json_object *args, struct ans
                 expect_digest(pipe, json_object_get_string(json_object_array_get_idx(args, 1)));
         pipe->verify_size = !server->b.ignores_blob_size && !server->b.missing_blob_is_empty;
         pipe->expected_size = wanted;
+        pipe->keeps_source = server->b.leaves_blobs_open;
         mix(server, pipe);
         send_pipe(server, pipe, answer);
         succeed(answer, blob_value(server, source.size, wanted));
@@ -840,6 +963,22 @@ static void get_raw_blob(struct server *server, struct json_object *args, struct
 
 /* ---- FinishPipe, Shutdown ---- */
 
+void close_left_open(struct server *server)
+{
+        while (server->n_left_open > 0)
+                fd_close(server->left_open[--server->n_left_open]);
+}
+
+/* Until there are many, as a garbage collector comes by when much was allocated. */
+static void leave_open(struct server *server, struct pipe *pipe)
+{
+        if (pipe->source_fd < 0)
+                return;
+        if (server->n_left_open == LEFT_OPEN_MAX)
+                close_left_open(server);
+        server->left_open[server->n_left_open++] = steal_fd(&pipe->source_fd);
+}
+
 void finish_pipe(struct server *server, struct pipe *pipe, struct answer *ret)
 {
         struct pipe **link = &server->pipes;
@@ -857,6 +996,8 @@ void finish_pipe(struct server *server, struct pipe *pipe, struct answer *ret)
                 *link = pipe->next;
         if (server->b.leaks_per_pipe || server->b.finish_leaves_pipe_open)
                 (void)dup_fd(pipe->write_fd, 0);
+        if (pipe->keeps_source)
+                leave_open(server, pipe);
         pipe_free(pipe);
 }
 
@@ -1006,23 +1147,38 @@ static void fill_missing(const struct method *method, struct json_object *args)
 }
 
 /* A number that no float64 holds, which Go refuses while it reads the request. */
+static struct json_object *find_overflow(struct json_object *value)
+{
+        struct json_object *found = NULL;
+
+        if (json_object_is_type(value, json_type_double))
+                return isfinite(json_object_get_double(value)) ? NULL : value;
+        if (json_object_is_type(value, json_type_array))
+                for (size_t i = 0; !found && i < json_object_array_length(value); i++)
+                        found = find_overflow(json_object_array_get_idx(value, i));
+        if (json_object_is_type(value, json_type_object)) {
+                json_object_object_foreach (value, key, member) {
+                        (void)key;
+                        if (!found)
+                                found = find_overflow(member);
+                }
+        }
+        return found;
+}
+
 static bool refuse_overflow(struct json_object *args, struct answer *answer)
 {
-        for (size_t i = 0; i < json_object_array_length(args); i++) {
-                struct json_object *item = json_object_array_get_idx(args, i);
+        struct json_object *found = find_overflow(args);
 
-                if (!json_object_is_type(item, json_type_double) || isfinite(json_object_get_double(item)))
-                        continue;
+        if (found)
                 answer_fail(answer, ERROR_CODE_OTHER,
                             "invalid request: json: cannot unmarshal number %s into Go struct field "
                             "request.args of type float64",
-                            json_object_to_json_string(item));
-                return true;
-        }
-        return false;
+                            json_object_to_json_string(found));
+        return found;
 }
 
-void method_execute(struct server *server, const struct request *request, struct answer *ret)
+static void execute(struct server *server, const struct request *request, struct answer *ret)
 {
         const struct method *method = find_method(server, request->method);
         size_t n = json_object_array_length(request->args);
@@ -1047,4 +1203,26 @@ void method_execute(struct server *server, const struct request *request, struct
         if (server->b.ignores_missing_args)
                 fill_missing(method, request->args);
         calls[method->id].call(server, request->args, ret);
+}
+
+/* Bytes of an error that fit what clients read, though JSON write each of them as six. */
+#define ERROR_FITS ((size_t)5000)
+
+/* Cuts an error that repeats so much of what was sent that clients could not read it. */
+static void shorten_error(struct answer *answer)
+{
+        size_t len = ERROR_FITS;
+
+        if (!answer->error || strlen(answer->error) + REPLY_REST <= PACKET_REQUEST_MAX / 6)
+                return;
+        while (len > 0 && ((unsigned char)answer->error[len] & 0xc0) == 0x80)
+                len--;
+        strcpy(answer->error + len, "..");
+}
+
+void method_execute(struct server *server, const struct request *request, struct answer *ret)
+{
+        execute(server, request, ret);
+        if (!ret->success && !server->b.sends_large_errors)
+                shorten_error(ret);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/completion.h"
 #include "base/error.h"
 #include "fakeproxy/go.h"
 #include "protocol/message.h"
@@ -40,6 +41,7 @@ struct flag {
         size_t offset;        /* in struct options; NOWHERE: taken, and nothing follows from it */
         struct version since; /* the release that has it */
         bool only_pure;       /* no release has it, clients give it all the same */
+        struct completion_value value;
 };
 
 #define NOWHERE ((size_t)-1)
@@ -52,6 +54,12 @@ struct reading {
 };
 #define READING(member) offsetof(struct reading, member)
 
+static void offer_emulations(struct completer *completer)
+{
+        for (const char *const *name = emulation_names; *name; name++)
+                completion_offer(completer, *name, NULL);
+}
+
 static const struct flag flags[] = {
         {"command-timeout", 0, PLACE_GLOBAL, FLAG_DURATION, NOWHERE},
         {"debug", 0, PLACE_GLOBAL, FLAG_BOOL, TO(debug)},
@@ -60,36 +68,37 @@ static const struct flag flags[] = {
         {"override-arch", 0, PLACE_GLOBAL, FLAG_STRING, TO(override_arch)},
         {"override-os", 0, PLACE_GLOBAL, FLAG_STRING, TO(override_os)},
         {"override-variant", 0, PLACE_GLOBAL, FLAG_STRING, TO(override_variant)},
-        {"policy", 0, PLACE_GLOBAL, FLAG_STRING, TO(policy)},
-        {"registries.d", 0, PLACE_GLOBAL, FLAG_STRING, NOWHERE},
-        {"registries-conf", 0, PLACE_GLOBAL, FLAG_STRING, NOWHERE},
+        {"policy", 0, PLACE_GLOBAL, FLAG_STRING, TO(policy), .value = {COMPLETION_FILE}},
+        {"registries.d", 0, PLACE_GLOBAL, FLAG_STRING, NOWHERE, .value = {COMPLETION_FOLDER}},
+        {"registries-conf", 0, PLACE_GLOBAL, FLAG_STRING, NOWHERE, .value = {COMPLETION_FILE}},
         {"tls-verify", 0, PLACE_GLOBAL_ONLY, FLAG_BOOL, TO(global_tls_verify)},
-        {"tmpdir", 0, PLACE_GLOBAL, FLAG_STRING, NOWHERE},
+        {"tmpdir", 0, PLACE_GLOBAL, FLAG_STRING, TO(tmpdir), .value = {COMPLETION_FOLDER}},
         {"user-agent-prefix", 0, PLACE_GLOBAL, FLAG_STRING, NOWHERE, {1, 22, 0}},
         {"version", 'v', PLACE_GLOBAL_ONLY, FLAG_BOOL, READING(version)},
 
-        {"authfile", 0, PLACE_PROXY, FLAG_STRING, TO(authfile)},
-        {"cert-dir", 0, PLACE_PROXY, FLAG_STRING, NOWHERE},
+        {"authfile", 0, PLACE_PROXY, FLAG_STRING, TO(authfile), .value = {COMPLETION_FILE}},
+        {"cert-dir", 0, PLACE_PROXY, FLAG_STRING, NOWHERE, .value = {COMPLETION_FOLDER}},
         {"creds", 0, PLACE_PROXY, FLAG_STRING_SET, TO(creds)},
         {"daemon-host", 0, PLACE_PROXY, FLAG_STRING, NOWHERE},
-        {"decryption-key", 0, PLACE_PROXY, FLAG_STRING, NOWHERE, {0, 0, 0}, true},
+        {"decryption-key", 0, PLACE_PROXY, FLAG_STRING, NOWHERE, {0, 0, 0}, true, .value = {COMPLETION_FILE}},
         {"no-creds", 0, PLACE_PROXY, FLAG_BOOL, TO(no_creds)},
         {"password", 0, PLACE_PROXY, FLAG_STRING, TO(password)},
         {"registry-token", 0, PLACE_PROXY, FLAG_STRING, TO(registry_token)},
-        {"shared-blob-dir", 0, PLACE_PROXY, FLAG_STRING, NOWHERE},
+        {"shared-blob-dir", 0, PLACE_PROXY, FLAG_STRING, NOWHERE, .value = {COMPLETION_FOLDER}},
         {"sockfd", 0, PLACE_PROXY, FLAG_INT, TO(sockfd)},
         {"tls-verify", 0, PLACE_PROXY, FLAG_BOOL, TO(tls_verify)},
         {"username", 0, PLACE_PROXY, FLAG_STRING, TO(username)},
 
-        {"emulate", 0, PLACE_OWN, FLAG_EMULATE, NOWHERE},
-        {"record", 0, PLACE_OWN, FLAG_OWN, NOWHERE}, /* this, the next and upstream are read in upstream.c */
+        {"emulate", 0, PLACE_OWN, FLAG_EMULATE, NOWHERE, .value = {COMPLETION_WORDS, NULL, offer_emulations}},
+        /* This, the next and upstream are read in upstream.c. */
+        {"record", 0, PLACE_OWN, FLAG_OWN, NOWHERE, .value = {COMPLETION_FILE}},
         {"record-data", 0, PLACE_OWN, FLAG_BOOL, NOWHERE},
-        {"replay", 0, PLACE_OWN, FLAG_STRING, TO(replay)},
+        {"replay", 0, PLACE_OWN, FLAG_STRING, TO(replay), .value = {COMPLETION_FILE}},
         {"replay-any-order", 0, PLACE_OWN, FLAG_BOOL, TO(replay_any_order)},
-        {"scenario", 0, PLACE_OWN, FLAG_OWN, NOWHERE},
+        {"scenario", 0, PLACE_OWN, FLAG_OWN, NOWHERE, .value = {COMPLETION_FILE}},
         {"seed", 0, PLACE_OWN, FLAG_OWN, NOWHERE},
-        {"upstream", 0, PLACE_OWN, FLAG_OWN, NOWHERE},
-        {"verdict", 0, PLACE_OWN, FLAG_OWN, NOWHERE},
+        {"upstream", 0, PLACE_OWN, FLAG_OWN, NOWHERE, .value = {COMPLETION_PROGRAM}},
+        {"verdict", 0, PLACE_OWN, FLAG_OWN, NOWHERE, .value = {COMPLETION_FILE}},
 };
 
 /* What holds for the whole command line. */
@@ -193,31 +202,34 @@ static int read_own(int argc, char *const argv[], struct options *options, struc
         return emulation_find(options->emulation_name, &options->emulation, error);
 }
 
-/* Whether it is one of the commands that serve nothing, for which settings in the environment say nothing. */
+/* The commands that serve nothing, for which settings in the environment say nothing. */
+static const struct {
+        const char *name, *about;
+        enum options_action action;
+        bool takes_words;
+} own_commands[] = {
+        {"check", "say all that is wrong with scenarios", ACTION_CHECK, true},
+        {"schema", "print the JSON Schema of scenarios", ACTION_SCHEMA, false},
+        {"format", "print the tables of docs/scenarios.md", ACTION_FORMAT, false},
+};
+
 static bool is_own_command(const char *word)
 {
-        return !strcmp(word, "check") || !strcmp(word, "schema") || !strcmp(word, "format");
+        for (size_t i = 0; i < ARRAY_SIZE(own_commands); i++)
+                if (!strcmp(own_commands[i].name, word))
+                        return true;
+        return false;
 }
 
 static int read_own_command(int argc, char *const argv[], struct options *options, struct cip_error *error)
 {
-        static const struct {
-                const char *name;
-                enum options_action action;
-                bool takes_words;
-        } commands[] = {
-                {"check", ACTION_CHECK, true},
-                {"schema", ACTION_SCHEMA, false},
-                {"format", ACTION_FORMAT, false},
-        };
-
         options->words = argv + 2;
         options->n_words = (size_t)argc - 2;
-        for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-                if (strcmp(commands[i].name, argv[1]) != 0)
+        for (size_t i = 0; i < ARRAY_SIZE(own_commands); i++) {
+                if (strcmp(own_commands[i].name, argv[1]) != 0)
                         continue;
-                options->action = commands[i].action;
-                if (commands[i].takes_words == (options->n_words > 0))
+                options->action = own_commands[i].action;
+                if (own_commands[i].takes_words == (options->n_words > 0))
                         return 0;
         }
         return error_set(error, CIP_ERROR_LOCAL, -EINVAL, "`%s`: %s", argv[1],
@@ -483,4 +495,52 @@ void options_clear(struct options *options)
         scenario_free(options->scenario);
         options->scenario = NULL;
         scenario_problems_clear(&options->problems);
+}
+
+/* ---- completion ---- */
+
+/* The flags that may stand before the subcommand or behind it. Returns how many. */
+static size_t completion_options(bool behind, struct completion_option *ret)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+                const struct flag *flag = &flags[i];
+
+                if (flag->place == (behind ? PLACE_GLOBAL_ONLY : PLACE_PROXY))
+                        continue;
+                ret[n++] = (struct completion_option){
+                        .name = flag->name,
+                        .letter = flag->letter,
+                        .takes_value = flag->kind != FLAG_BOOL,
+                        .value = flag->value,
+                };
+        }
+        return n;
+}
+
+void options_complete(const char *const *words, size_t n_words, FILE *out)
+{
+        struct completion_option before[ARRAY_SIZE(flags)], behind[ARRAY_SIZE(flags)];
+        struct completion_command all[ARRAY_SIZE(own_commands) + 3] = {
+                {.options = before, .n_options = completion_options(false, before)},
+                {.name = "experimental-image-proxy",
+                 .about = "serve, called just as skopeo is",
+                 .options = behind,
+                 .n_options = completion_options(true, behind)},
+                {.name = "quirks", .about = "list what emulated releases do wrong"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(own_commands); i++) {
+                struct completion_value value = {own_commands[i].takes_words ? COMPLETION_FILE
+                                                                             : COMPLETION_NONE};
+
+                all[i + 3] = (struct completion_command){
+                        .name = own_commands[i].name,
+                        .about = own_commands[i].about,
+                        .first = value,
+                        .rest = value,
+                };
+        }
+        completion_answer(all, ARRAY_SIZE(all), words, n_words, out);
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/cip-error.h"
 #include "fakeproxy/emulate.h"
@@ -45,6 +46,7 @@ struct options {
         bool tls_verify;
         const char *policy, *authfile, *creds, *username, *password, *registry_token;
         const char *override_arch, *override_os, *override_variant;
+        const char *tmpdir; /* NULL: TMPDIR of the environment */
         int64_t sockfd;
 
         const char *hint; /* a second line of what skopeo says where it refuses; NULL: none */
@@ -55,6 +57,9 @@ struct options {
  * refuses (status 1, a line of its log). Both fill in @error.
  */
 int options_parse(int argc, char *const argv[], struct options *ret, struct cip_error *error);
+
+/* Answers what may stand in place of the last of @words, which are argv's behind the name. base/completion.h */
+void options_complete(const char *const *words, size_t n_words, FILE *out);
 
 /* Frees what it owns, also after a failure. */
 void options_clear(struct options *options);

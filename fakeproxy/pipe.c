@@ -109,7 +109,8 @@ static void close_descriptors(struct pipe *pipe)
 {
         if (pipe->closes_when_done)
                 fd_clear(&pipe->write_fd);
-        fd_clear(&pipe->source_fd);
+        if (!pipe->keeps_source)
+                fd_clear(&pipe->source_fd);
 }
 
 void pipe_end(struct pipe *pipe, enum error_code code, const char *error)
@@ -248,6 +249,17 @@ static ssize_t send_content(struct pipe *pipe, char *buffer, uint64_t max, bool 
         return sent;
 }
 
+/* Whether all content was taken: seen without room in the pipe, which the last byte may have filled. */
+static bool is_all_taken(const struct pipe *pipe)
+{
+        char byte;
+
+        if (pipe->grows || pipe->offset < pipe->size)
+                return false;
+        return pipe->memory || pipe->generated || pipe->source_fd < 0 ||
+               pread(pipe->source_fd, &byte, 1, (off_t)pipe->offset) == 0;
+}
+
 /* The faithful way, for a while: a fast reader of one pipe is not to starve all else. Returns whether anything went. */
 static bool pump_rest(struct pipe *pipe, char *buffer)
 {
@@ -257,6 +269,10 @@ static bool pump_rest(struct pipe *pipe, char *buffer)
                 loff_t offset = (loff_t)pipe->offset;
                 ssize_t n = -1;
 
+                if (is_all_taken(pipe)) {
+                        verify_and_end(pipe);
+                        return true;
+                }
                 errno = EINVAL;
                 if (!pipe->memory && !pipe->generated && pipe->source_fd >= 0)
                         n = splice(pipe->source_fd, &offset, pipe->write_fd, NULL, PIPE_CHUNK,

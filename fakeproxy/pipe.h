@@ -27,6 +27,7 @@ struct pipe {
         bool finish_waits;
         bool was_finished;     /* FinishPipe was called */
         bool closes_when_done; /* does not wait for FinishPipe */
+        bool keeps_source;     /* source_fd stays open when all is written */
         enum error_code code;
         char *error; /* NULL: all went well. Owned */
 

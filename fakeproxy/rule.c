@@ -32,7 +32,7 @@ const char *behaviours_about(const struct behaviours *behaviours)
 bool behaviours_any(const struct behaviours *behaviours)
 {
         return *behaviours_about(behaviours) || behaviours->announces || behaviours->stderr_text ||
-               behaviours->refuses_flag;
+               behaviours->refuses_flag || behaviours->hides_flag || behaviours->needs_variable;
 }
 
 void behaviours_add(struct behaviours *behaviours, const struct behaviours *more)
@@ -51,6 +51,10 @@ void behaviours_add(struct behaviours *behaviours, const struct behaviours *more
                 behaviours->stderr_text = more->stderr_text;
         if (more->refuses_flag)
                 behaviours->refuses_flag = more->refuses_flag;
+        if (more->hides_flag)
+                behaviours->hides_flag = more->hides_flag;
+        if (more->needs_variable)
+                behaviours->needs_variable = more->needs_variable;
 }
 
 static bool argument_fits(const struct rule_when *when, struct json_object *args)

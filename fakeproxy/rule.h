@@ -62,9 +62,16 @@
         X(close_ends_pipes, "CloseImage cuts the pipes that are open")                                         \
         X(one_image_at_a_time, "OpenImage closes the image that was open before")                              \
         X(ignores_policy, "opens images whatever the signature policy says")                                   \
-        X(oci_ignores_docker, "does not find docker manifests in an oci: layout")                              \
+        X(oci_ignores_other_types, "does not find what it refuses in an oci: layout")                          \
         X(names_platform_unquoted, "names a platform that is missing without quotes")                          \
         X(oci_refuses_docker, "refuses docker manifests in an oci: layout")                                    \
+        X(oci_refuses_other_types, "refuses entries of other media types in an oci: layout")                   \
+        X(names_artifact_by_config, "names the type of an artifact after that of its config")                  \
+        X(quotes_plainly, "puts a reference between quotes in an error without escaping it")                   \
+        X(archives_in_old_words, "words what is wrong with an archive as skopeo before 1.18 did")              \
+        X(docker_archive_in_gzip_is_error, "does not read a docker-archive: file in gzip")                     \
+        X(docker_archive_links_are_empty, "says 0 for the size of a docker-archive: layer that is a link")     \
+        X(docker_archive_says_gzip, "says of docker-archive: layers that they are in gzip")                    \
         /* manifest, config, layers */                                                                         \
         X(keeps_docker_manifests, "hands out docker's schema 2 as it is")                                      \
         X(picks_wrong_platform, "picks an entry of another platform out of a list")                            \
@@ -82,7 +89,6 @@
         X(drops_last_layer, "leaves the top layer out of its list")                                            \
         X(lists_docker_layer_types, "names layers' media types in docker's words")                             \
         X(lists_wrong_layer_sizes, "says -1 for each layer's size")                                            \
-        X(dies_of_large_layer_info, "a GetLayerInfo reply that does not fit the socket ends it with status 1") \
         X(sends_large_layer_info, "answers GetLayerInfo with more than the 32 KiB that clients read")          \
         /* pipes */                                                                                            \
         X(finish_does_not_wait, "FinishPipe answers before the writer is done, which goes on")                 \
@@ -112,6 +118,7 @@
         X(answers_wrong_blob_size, "GetBlob and GetRawBlob say one byte too many")                             \
         X(answers_requested_size, "GetBlob's value is the size that was asked for")                            \
         X(missing_blob_is_empty, "a blob that does not exist is an empty pipe")                                \
+        X(leaves_blobs_open, "keeps each blob's file open for a while after FinishPipe")                       \
         /* raw blobs */                                                                                        \
         X(verifies_raw_blobs, "GetRawBlob verifies the digest, and reports on the error pipe")                 \
         X(swaps_raw_pipes, "sends the error pipe before the data pipe")                                        \
@@ -122,6 +129,9 @@
         X(raw_errors_on_success, "writes an error on the error pipe when all went well")                       \
         X(raw_blobs_need_finish, "GetRawBlob's pipes end after FinishPipe only")                               \
         /* replies */                                                                                          \
+        X(dies_of_large_replies, "a reply that does not fit the socket ends it with status 1")                 \
+        X(sends_large_errors, "repeats what was sent in an error, whatever size the reply gets")               \
+        X(says_faccessat, "calls its look at a path faccessat, and not lstat")                                 \
         X(omits_error_code, "leaves error_code out of replies at 0.2.8")                                       \
         X(adds_error_code, "sends error_code before 0.2.8")                                                    \
         X(omits_null_members, "leaves members of replies out that are null, 0, false or empty")                \
@@ -138,7 +148,11 @@
         X(leaks_per_image, "keeps a descriptor open for each image that was closed")                           \
         X(leaks_per_pipe, "keeps a descriptor open for each pipe that was finished")                           \
         X(leaks_per_failure, "keeps a descriptor open for each request that failed")                           \
+        X(leaks_threads, "keeps a thread for each request that failed")                                        \
         X(leaves_file, "leaves a file in TMPDIR")                                                              \
+        X(leaves_file_per_archive, "leaves a file in its temporary folder for each archive that it opens")     \
+        X(leaves_archives_at_end, "leaves a file in the folder of --tmpdir for each archive open at its end")  \
+        X(leaves_missing_archives, "leaves a file in the folder of --tmpdir for each archive that is missing") \
         X(leaves_child, "leaves a process behind")                                                             \
         X(writes_on_stderr, "writes a line on stderr for each request")                                        \
         X(writes_on_stdout, "writes a line on stdout for each request")                                        \
@@ -147,10 +161,13 @@
         X(accepts_any_socket, "starts whatever the descriptor is, and waits")                                  \
         X(leaves_stdin_closed, "does not open /dev/null where descriptor 0 is closed at the start")            \
         X(ignores_sockfd, "serves on descriptor 0 whatever --sockfd says")                                     \
+        X(sockfd_wraps, "takes --sockfd modulo 2^32")                                                          \
         X(sockfd_needs_equals, "does not take --sockfd and its value as two arguments")                        \
+        X(panics_on_other_sockets, "a socket of another family than unix ends it by a Go panic")               \
         X(refuses_stream_sockets, "ends with status 1 on a stream socket")                                     \
         X(ignores_missing_policy, "does without a policy file that does not exist")                            \
         X(accepts_conflicting_credentials, "takes --creds along with --no-creds")                              \
+        X(version_on_stderr, "prints --version on stderr")                                                     \
         X(accepts_extra_words, "ignores words behind the subcommand")                                          \
         X(reads_sockfd_loosely, "takes the digits that --sockfd begins with")                                  \
         X(silent_about_closed_sockfd, "says nothing when the descriptor is not open")                          \
@@ -160,21 +177,23 @@
         X(ignores_garbage, "does not answer a request that is no JSON")
 
 /* Numbers: X(name, what it is). 0 is always "as a faithful server does". */
-#define BEHAVIOUR_NUMBERS(X)                                                           \
-        X(sockfd_at_most, "the largest --sockfd that is taken")                        \
-        X(request_buffer, "bytes of a request that are read, instead of 32768")        \
-        X(cut_replies_at, "bytes of a reply that are sent")                            \
-        X(pad_replies_to, "bytes that a reply has at least, by white space behind it") \
-        X(serve_at_most, "requests that are answered before it ends with status 1")    \
-        X(pipes_at_most, "pipes that may be open at once; one more is an error")       \
-        X(images_at_most, "images that may be open at once; one more is an error")     \
-        X(nesting_at_most, "levels of nesting that a request may have")                \
-        X(layers_at_most, "layers that are listed")                                    \
-        X(manifest_at_most, "bytes of a manifest or config that are sent")             \
-        X(blob_at_most, "bytes of a blob that are sent")                               \
-        X(exit_status, "status of an end that should have status 0")                   \
-        X(error_exit_status, "status of an end that should have status 1")             \
-        X(request_delay_ms, "milliseconds that each request waits before it is served")
+#define BEHAVIOUR_NUMBERS(X)                                                            \
+        X(sockfd_at_most, "the largest --sockfd that is taken")                         \
+        X(request_buffer, "bytes of a request that are read, instead of 32768")         \
+        X(cut_replies_at, "bytes of a reply that are sent")                             \
+        X(pad_replies_to, "bytes that a reply has at least, by white space behind it")  \
+        X(serve_at_most, "requests that are answered before it ends with status 1")     \
+        X(pipes_at_most, "pipes that may be open at once; one more is an error")        \
+        X(images_at_most, "images that may be open at once; one more is an error")      \
+        X(nesting_at_most, "levels of nesting that a request may have")                 \
+        X(layers_at_most, "layers that are listed")                                     \
+        X(manifest_at_most, "bytes of a manifest or config that are sent")              \
+        X(blob_at_most, "bytes of a blob that are sent")                                \
+        X(exit_status, "status of an end that should have status 0")                    \
+        X(error_exit_status, "status of an end that should have status 1")              \
+        X(request_delay_ms, "milliseconds that each request waits before it is served") \
+        X(leak_per_request, "bytes of memory that each request costs for good")         \
+        X(leak_per_mib, "bytes of memory that each MiB of data costs for good")
 
 struct behaviours {
 #define BEHAVIOUR_MEMBER(name, about) bool name;
@@ -186,7 +205,9 @@ struct behaviours {
         const char *announces;   /* Initialize's value instead of the emulated version */
         const char *stderr_text; /* written on stderr at the start */
         const char
-                *refuses_flag; /* "--debug": is unknown; "--sockfd=": is unknown with its value in one word */
+                *refuses_flag;  /* "--debug": is unknown; "--sockfd=": is unknown with its value in one word */
+        const char *hides_flag; /* "--debug": --help does not name it */
+        const char *needs_variable; /* starts only with this environment variable, and what it names */
 };
 
 /* A behaviour by name: what a parser, a list or a hint needs. */

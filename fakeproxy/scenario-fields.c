@@ -87,6 +87,9 @@ const struct behaviour_text behaviour_texts[] = {
         {"stderr_text", offsetof(struct behaviours, stderr_text), "written on stderr at the start"},
         {"refuses_flag", offsetof(struct behaviours, refuses_flag),
          "\"--debug\": this flag is unknown; \"--sockfd=\": it is unknown with its value in one word"},
+        {"hides_flag", offsetof(struct behaviours, hides_flag), "\"--debug\": --help does not name this flag"},
+        {"needs_variable", offsetof(struct behaviours, needs_variable),
+         "ends with status 1 where this environment variable is not set, or names a path that is not there"},
 };
 const size_t n_behaviour_texts = ARRAY_SIZE(behaviour_texts);
 

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,6 +22,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "fakeproxy/go.h"
+#include "fakeproxy/hoard.h"
 
 void server_end(struct server *server, int status)
 {
@@ -94,14 +94,14 @@ static const char *fault_in_request(const struct server *server, struct json_obj
         if (!json_object_is_type(object, json_type_object))
                 return server->b.refuses_invalid_utf8 ? "invalid UTF-8" : NULL;
         json_object_object_foreach (object, key, value) {
-                bool known = !strcasecmp(key, "method") || !strcasecmp(key, "args");
+                bool known = request_key_is(key, "method") || request_key_is(key, "args");
                 bool exact = !strcmp(key, "method") || !strcmp(key, "args");
 
                 if (server->b.refuses_unknown_keys && !known)
                         return "json: unknown field";
                 if (server->b.matches_keys_exactly && known && !exact)
                         return "json: missing field";
-                has_args |= value && !strcasecmp(key, "args");
+                has_args |= value && request_key_is(key, "args");
         }
         return server->b.refuses_missing_args && !has_args ? "json: missing args" : NULL;
 }
@@ -111,6 +111,7 @@ static int parse(struct server *server, size_t len, struct request *ret, struct 
 {
         char *data = server->packet.data;
         struct json_object *object CLEANUP(cleanup_json) = NULL;
+        char *problem CLEANUP(cleanup_free) = NULL;
         const struct behaviours *b = &server->b;
         const char *fault;
         int r;
@@ -121,6 +122,9 @@ static int parse(struct server *server, size_t len, struct request *ret, struct 
         }
         if (b->accepts_trailing_text)
                 len = first_value_len(data, len);
+        problem = go_json_problem(data, len);
+        if (problem)
+                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "%s", problem);
         r = request_parse(data, len, ret, error);
         if (r < 0)
                 return r;
@@ -163,6 +167,8 @@ static void leak_for_failure(const struct server *server, const struct answer *a
 
         if (server->b.leaks_per_failure && !answer->success && !answer->later)
                 (void)!pipe2(fds, O_CLOEXEC);
+        if (server->b.leaks_threads && !answer->success && !answer->later)
+                hoard_thread();
 }
 
 static void rule_fired(struct server *server, const struct rule *rule)
@@ -341,6 +347,8 @@ static void serve_request(struct server *server, struct request *request, const 
                 end_later(server);
         }
         leak_for_failure(server, &answer);
+        if (server->b.leak_per_request)
+                hoard_memory(&server->hoard, server->b.leak_per_request);
         answer_send(server, &answer, rule ? &rule->act : NULL);
 }
 
@@ -506,9 +514,14 @@ static bool pump_all(struct server *server)
         bool waits = finish_is_waited_for(server), progress = false;
         uint64_t now = monotonic_ns();
 
-        for (struct pipe *pipe = server->pipes; pipe; pipe = pipe->next)
+        for (struct pipe *pipe = server->pipes; pipe; pipe = pipe->next) {
+                uint64_t mib = pipe->written >> 20;
+
                 if (is_writable(server, pipe, waits, now))
                         progress |= pipe_pump(pipe, server->buffer);
+                if (server->b.leak_per_mib && pipe->written >> 20 > mib)
+                        hoard_memory(&server->hoard, ((pipe->written >> 20) - mib) * server->b.leak_per_mib);
+        }
         return progress;
 }
 
@@ -603,6 +616,18 @@ static void take_signal(struct server *server)
         end_by_signal(server, (int)info.ssi_signo);
 }
 
+/*
+ * FinishPipe waits for the reader alone: then the released servers do not look at their socket, and stay when it is
+ * closed, until the pipe is closed too.
+ */
+static bool waits_for_reader(const struct server *server)
+{
+        for (const struct pipe *pipe = server->pipes; pipe; pipe = pipe->next)
+                if (pipe->finish_waits && !pipe->step && !pipe->grows && pipe_wants_room(pipe, 0))
+                        return true;
+        return false;
+}
+
 /* Waits for an event. Returns those of the socket. */
 static short wait_for_events(struct server *server, bool waits)
 {
@@ -613,6 +638,8 @@ static short wait_for_events(struct server *server, bool waits)
         nfds_t n = 3, room = ARRAY_SIZE(few);
         bool sees_socket = !server->input_ended;
 
+        if (waits && !server->b.serves_while_finishing && waits_for_reader(server))
+                sees_socket = false;
         few[0] = (struct pollfd){.fd = sees_socket ? server->socket : -1};
         few[1] = (struct pollfd){.fd = server->signals, .events = POLLIN};
         few[2] = (struct pollfd){.fd = server->flood ? STDERR_FILENO : -1, .events = POLLOUT};
@@ -707,7 +734,7 @@ static void loop(struct server *server)
 
 /* ---- start and end ---- */
 
-static void leave_file(void)
+void leave_file(void)
 {
         char path[4096];
         const char *folder = getenv("TMPDIR");
@@ -766,6 +793,8 @@ static void server_clear(struct server *server)
                 server->out = next;
         }
         outgoing_free(server->kept);
+        close_left_open(server);
+        hoard_free(server->hoard);
         images_free(server);
         generated_free(server->generated);
         finishing_clear(&server->finishing);

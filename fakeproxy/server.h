@@ -64,6 +64,9 @@ struct answer {
         bool later;                 /* no reply yet (FinishPipe waits) */
 };
 
+/* Files of blobs that may be left open at once, until all of them are closed. */
+#define LEFT_OPEN_MAX 64
+
 struct server {
         int socket; /* owned */
         bool is_stream;
@@ -84,7 +87,10 @@ struct server {
         size_t n_images;
         struct pipe *pipes; /* oldest first */
         size_t n_pipes_made;
-        unsigned n_numbered; /* of pipes, as rules count them */
+        unsigned n_numbered;          /* of pipes, as rules count them */
+        int left_open[LEFT_OPEN_MAX]; /* owned: leaves_blobs_open */
+        size_t n_left_open;
+        struct hoard *hoard; /* owned: what a leak has taken */
 
         struct packet packet;
         uint64_t n_packets, n_events;
@@ -128,6 +134,12 @@ void answer_fail(struct answer *answer, enum error_code code, const char *format
 void finish_pipe(struct server *server, struct pipe *pipe, struct answer *ret);
 
 void images_free(struct server *server);
+
+/* Leaves a file in TMPDIR, as some behaviours do. */
+void leave_file(void);
+
+/* Closes the blobs that a quirk has left open. */
+void close_left_open(struct server *server);
 
 /* Tells the verdict how the pipe stands. */
 void pipe_seen(struct server *server, const struct pipe *pipe);

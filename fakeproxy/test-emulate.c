@@ -46,7 +46,7 @@ START_TEST(test_a_release_speaks_its_version)
         ck_assert_ok(emulation_find("1.22.0", &emulation, &error));
         ck_assert_int_eq(version_compare(emulation.protocol, VERSION(0, 2, 8)), 0);
         ck_assert(!emulation.behaviours.optional_oci_tag_is_error &&
-                  emulation.behaviours.dies_of_large_layer_info);
+                  emulation.behaviours.dies_of_large_replies);
 }
 END_TEST
 

@@ -88,6 +88,64 @@ START_TEST(test_quoted_text_is_on_one_line)
 }
 END_TEST
 
+START_TEST(test_what_cannot_be_printed_is_quoted_by_number)
+{
+        char *quoted CLEANUP(cleanup_free) =
+                go_quote("\xc2\xad\xe2\x80\xa8\xef\xbb\xbf\xf0\x9f\x98\x80\xf3\xa0\x80\x81\xff");
+
+        ck_assert_str_eq(quoted, "\"\\u00ad\\u2028\\ufeff\xf0\x9f\x98\x80\\U000e0001\\xff\"");
+}
+END_TEST
+
+/* Each of them as skopeo answers it. */
+START_TEST(test_what_is_no_json_is_refused_in_gos_words)
+{
+        static const char *const cases[][2] = {
+                {"{\"method\":\"a\",\"args\":[1,{\"b\":null}]} \n", NULL},
+                {"[-0.5e+3,0,true,\"\\u00e4\\n\"]", NULL},
+                {"{}", NULL},
+                {"", "unexpected end of JSON input"},
+                {" ", "unexpected end of JSON input"},
+                {"{", "unexpected end of JSON input"},
+                {"{\"a", "unexpected end of JSON input"},
+                {"{\"a\":1,", "unexpected end of JSON input"},
+                {"[1", "unexpected end of JSON input"},
+                {"{}x", "invalid character 'x' after top-level value"},
+                {"{'a':1}", "invalid character '\\'' looking for beginning of object key string"},
+                {"{\"a\" 1}", "invalid character '1' after object key"},
+                {"{\"a\":1 \"b\":2}", "invalid character '\"' after object key:value pair"},
+                {"[1 2]", "invalid character '2' after array element"},
+                {"[1,]", "invalid character ']' looking for beginning of value"},
+                {"[01]", "invalid character '1' after array element"},
+                {"[-]", "invalid character ']' in numeric literal"},
+                {"[1.]", "invalid character ']' after decimal point in numeric literal"},
+                {"[1e]", "invalid character ']' in exponent of numeric literal"},
+                {"nul", "invalid character ' ' in literal null (expecting 'l')"},
+                {"tru}", "invalid character '}' in literal true (expecting 'e')"},
+                {"\"\t\"", "invalid character '\\t' in string literal"},
+                {"\"\\x\"", "invalid character 'x' in string escape code"},
+                {"\"\\u12x\"", "invalid character 'x' in \\u hexadecimal character escape"},
+                {"\xff", "invalid character '\xc3\xbf' looking for beginning of value"},
+        };
+        char deep[10002];
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                char *problem CLEANUP(cleanup_free) = go_json_problem(cases[i][0], strlen(cases[i][0]));
+
+                if (cases[i][1])
+                        ck_assert_msg(problem && !strcmp(problem, cases[i][1]), "%s: %s", cases[i][0], problem);
+                else
+                        ck_assert_msg(!problem, "%s: %s", cases[i][0], problem);
+        }
+        memset(deep, '[', sizeof(deep));
+        for (size_t len = 10000; len <= 10001; len++) {
+                char *problem CLEANUP(cleanup_free) = go_json_problem(deep, len);
+
+                ck_assert_str_eq(problem, len == 10000 ? "unexpected end of JSON input" : "exceeded max depth");
+        }
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("go");
@@ -98,5 +156,7 @@ int main(void)
         tcase_add_test(tcase, test_numbers_are_converted_as_on_amd64);
         tcase_add_test(tcase, test_types_have_gos_names);
         tcase_add_test(tcase, test_quoted_text_is_on_one_line);
+        tcase_add_test(tcase, test_what_cannot_be_printed_is_quoted_by_number);
+        tcase_add_test(tcase, test_what_is_no_json_is_refused_in_gos_words);
         return testing_main(suite);
 }

@@ -47,11 +47,17 @@ static bool has_digest_form(const char *text)
         return name > 0 && text[name] == ':' && *hex && hex[strspn(hex, hex_digits)] == '\0';
 }
 
+/* In the order in which servers look: the algorithm, the length, the digits. */
 const char *digest_problem(const char *text)
 {
-        if (!has_digest_form(text))
+        const struct algorithm *algorithm = find_algorithm(text);
+
+        if (algorithm && text[algorithm->prefix_len] &&
+            strlen(text + algorithm->prefix_len) != algorithm->hex_len)
+                return "invalid checksum digest length";
+        if (algorithm || !has_digest_form(text))
                 return "invalid checksum digest format";
-        return find_algorithm(text) ? "invalid checksum digest length" : "unsupported digest algorithm";
+        return "unsupported digest algorithm";
 }
 
 bool digest_parse(const char *text, enum digest_algorithm *ret_algorithm)

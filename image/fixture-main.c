@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cip-fixture: writes the fixtures for scripts, tests and benchmarks. It is built with the tests and not
- * installed. Exit status 0 when the image is written, 2 for wrong use and for a place where it cannot be
- * written.
+ * cip-fixture: writes the fixtures for scripts, tests and benchmarks, of this project and of others. Exit status 0
+ * when the image is written, 2 for wrong use and for a place where it cannot be written.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,6 +13,7 @@
 
 #include "base/cip-error.h"
 #include "base/cleanup.h"
+#include "base/completion.h"
 #include "image/fixture.h"
 #include "image/source.h"
 
@@ -21,14 +21,16 @@
 
 static const char help[] =
         "Usage: cip-fixture list\n"
-        "       cip-fixture write NAME oci:DIR[:TAG]|dir:DIR\n"
+        "       cip-fixture write NAME "
+        "oci:DIR[:TAG]|dir:DIR|oci-archive:FILE[:TAG]|docker-archive:FILE[:NAME]\n"
         "       cip-fixture blob SIZE oci:DIR[:TAG]\n"
         "       cip-fixture --help | --version\n"
         "\n"
         "Writes an image for tests, the same to the byte everywhere.\n"
         "\n"
         "  list   name the images that there are: name, what it is\n"
-        "  write  write the image NAME into a layout or a dir: folder, which is made if missing\n"
+        "  write  write the image NAME into a layout or a dir: folder, which is made if missing, or into\n"
+        "         an archive, which is replaced if it is there; one named .gz or .tgz is compressed\n"
         "  blob   write a layout with one layer of SIZE zero bytes, as a sparse file; SIZE may end in\n"
         "         K, M or G (1024, its square, its cube)\n"
         "\n"
@@ -74,6 +76,39 @@ static const char *skip_prefix(const char *text, const char *prefix)
         return strncmp(text, prefix, strlen(prefix)) == 0 ? text + strlen(prefix) : NULL;
 }
 
+struct archive_kind {
+        const char *prefix;
+        int (*write)(const struct fixture *fixture, const char *path, const char *tag, bool gzip,
+                     struct cip_error *error);
+};
+
+static const struct archive_kind archive_kinds[] = {
+        {"oci-archive:", fixture_write_oci_archive},
+        {"docker-archive:", fixture_write_docker_archive},
+};
+
+static bool ends_in(const char *text, const char *end)
+{
+        size_t len = strlen(text), end_len = strlen(end);
+
+        return len > end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+/* FILE[:TAG] behind the transport; a file with a colon in its name cannot be named. */
+static int write_archive(const struct fixture *fixture, const struct archive_kind *kind, const char *text)
+{
+        CLEANUP(cleanup_free) char *path = strndup(text, strcspn(text, ":"));
+        const char *tag = path && text[strlen(path)] ? text + strlen(path) + 1 : NULL;
+        struct cip_error error = {0};
+
+        if (!path)
+                return usage("out of memory");
+        return kind->write(fixture, path, tag && *tag ? tag : NULL,
+                           ends_in(path, ".gz") || ends_in(path, ".tgz"), &error) < 0
+                       ? report(&error)
+                       : 0;
+}
+
 static int run_write(char **args)
 {
         const struct fixture *fixture = fixture_find(args[0]);
@@ -85,8 +120,14 @@ static int run_write(char **args)
 
         if (!fixture)
                 return usage("there is no fixture named '%s'; cip-fixture list names them", args[0]);
+        for (size_t i = 0; i < ARRAY_SIZE(archive_kinds); i++) {
+                const char *archive = skip_prefix(args[1], archive_kinds[i].prefix);
+
+                if (archive && *archive)
+                        return write_archive(fixture, &archive_kinds[i], archive);
+        }
         if ((!oci || !*oci) && (!dir || !*dir))
-                return usage("'%s' is neither oci:DIR[:TAG] nor dir:DIR", args[1]);
+                return usage("'%s' is neither oci:DIR[:TAG] nor dir:DIR nor an archive", args[1]);
         if (dir)
                 return fixture_write_dir(fixture, dir, &error) < 0 ? report(&error) : 0;
         r = oci_reference_parse(oci, &path, &tag, &error);
@@ -150,19 +191,63 @@ static int run_version(char **args)
         return finish_output();
 }
 
+static void offer_fixtures(struct completer *completer)
+{
+        for (size_t i = 0; i < n_fixtures; i++)
+                completion_offer(completer, fixtures[i].name, fixtures[i].about);
+}
+
 static const struct {
-        const char *name;
+        const char *name, *about;
         int n_args;
         int (*run)(char **args);
+        struct completion_value first, rest;
 } commands[] = {
-        {"list", 0, run_list},   {"write", 2, run_write}, {"blob", 2, run_blob},
-        {"--help", 0, run_help}, {"-h", 0, run_help},     {"--version", 0, run_version},
+        {"list", "name the images that there are", 0, run_list},
+        {"write",
+         "write an image into a layout or a dir: folder",
+         2,
+         run_write,
+         {COMPLETION_WORDS, NULL, offer_fixtures},
+         {COMPLETION_WORD_FILE, "oci:|dir:", NULL}},
+        {"blob",
+         "write a layout with one layer of zero bytes",
+         2,
+         run_blob,
+         {COMPLETION_NONE},
+         {COMPLETION_WORD_FILE, "oci:", NULL}},
+        {"--help", NULL, 0, run_help},
+        {"-h", NULL, 0, run_help},
+        {"--version", NULL, 0, run_version},
 };
+
+/* Answers what may stand in place of the last of @words. */
+static int run_complete(char **words, size_t n_words)
+{
+        struct completion_option options[] = {{.name = "help", .letter = 'h'}, {.name = "version"}};
+        struct completion_command all[ARRAY_SIZE(commands) + 1] = {
+                {.options = options, .n_options = ARRAY_SIZE(options)},
+        };
+        size_t n = 1;
+
+        for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+                if (commands[i].about)
+                        all[n++] = (struct completion_command){
+                                .name = commands[i].name,
+                                .about = commands[i].about,
+                                .first = commands[i].first,
+                                .rest = commands[i].rest,
+                        };
+        completion_answer(all, n, (const char *const *)words, n_words, stdout);
+        return finish_output();
+}
 
 int main(int argc, char **argv)
 {
         if (argc < 2)
                 return usage("no command");
+        if (!strcmp(argv[1], COMPLETION_OPTION))
+                return run_complete(argv + 2, (size_t)argc - 2);
         for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
                 if (strcmp(commands[i].name, argv[1]) != 0)
                         continue;

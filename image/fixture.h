@@ -44,6 +44,21 @@ int fixture_write_oci(const struct fixture *fixture, const char *path, const cha
  */
 int fixture_write_sparse(const char *path, const char *tag, uint64_t size, struct cip_error *error);
 
+/*
+ * Writes the layout into the file @path, as oci-archive: reads it; with @gzip compressed as a whole. Like the two
+ * others it replaces the file.
+ */
+int fixture_write_oci_archive(const struct fixture *fixture, const char *path, const char *tag, bool gzip,
+                              struct cip_error *error);
+
+/*
+ * Writes it as `docker save` does, with the name @tag ("example.com/image:tag"; NULL: none). Layers are put in as
+ * they are, compressed or not. -ENOTSUP for what a docker-archive: cannot hold: a list, an artifact, a broken
+ * manifest.
+ */
+int fixture_write_docker_archive(const struct fixture *fixture, const char *path, const char *tag, bool gzip,
+                                 struct cip_error *error);
+
 /* Writes it as a dir: image. -ENOTSUP for what dir: cannot hold (a list). */
 int fixture_write_dir(const struct fixture *fixture, const char *path, struct cip_error *error);
 

@@ -3,7 +3,8 @@
  * Images to serve. What is done at once and what later, what is verified and what is not, and the sentences of
  * the errors follow real servers: a reference and its tag are judged when it is opened, the manifest when it is
  * asked for, and only the config's digest is compared. A fixture is written once into a temporary folder, which
- * all images of that name in this process share, and which goes away with the last of them.
+ * all images of that name in this process share, and which goes away with the last of them. An oci-archive: is
+ * unpacked into a folder of its own for as long as it is open, a docker-archive: is read where it is.
  */
 #include "image/source.h"
 
@@ -21,9 +22,11 @@
 #include "base/tmpdir.h"
 #include "image/config.h"
 #include "image/digest.h"
+#include "image/docker-archive.h"
 #include "image/fixture.h"
 #include "image/layout.h"
 #include "image/local-error.h"
+#include "image/tarfile.h"
 
 struct fake;
 
@@ -31,8 +34,11 @@ struct image {
         char *path;            /* of oci: and dir:, as in the reference */
         struct layout *layout; /* of oci: and fake: */
         char *entry_digest;    /* what index.json says for the tag */
+        char *entry_type;      /* its media type */
         bool is_dir;
         struct fake *fake; /* a reference to the shared folder */
+        char *unpacked;    /* the temporary folder of an oci-archive:; NULL: none */
+        struct docker_archive *archive;
         const struct generated *generated;
         char *architecture, *os, *variant;
 
@@ -138,56 +144,6 @@ static void fake_put(struct fake *fake)
 
 /* ---- references ---- */
 
-/* One component of a tag: letters and digits, with single separators (or "--") within. Returns its length. */
-static size_t tag_component(const char *text)
-{
-        static const char alnum[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-        size_t len = strspn(text, alnum);
-
-        while (len > 0) {
-                size_t separator = strncmp(text + len, "--", 2) == 0          ? 2
-                                   : text[len] && strchr("-._:@+", text[len]) ? 1
-                                                                              : 0;
-                size_t more = separator ? strspn(text + len + separator, alnum) : 0;
-
-                if (more == 0)
-                        break;
-                len += separator + more;
-        }
-        return len;
-}
-
-static bool is_tag(const char *text)
-{
-        for (;;) {
-                size_t len = tag_component(text);
-
-                if (len == 0)
-                        return false;
-                if (text[len] == '\0')
-                        return true;
-                if (text[len] != '/')
-                        return false;
-                text += len + 1;
-        }
-}
-
-int oci_reference_parse(const char *text, char **ret_path, char **ret_tag, struct cip_error *error)
-{
-        size_t len = strcspn(text, ":");
-        const char *tag = text[len] && text[len + 1] ? text + len + 1 : NULL;
-        CLEANUP(cleanup_free) char *path = strndup(text, len);
-        CLEANUP(cleanup_free) char *tag_copy = tag ? strdup(tag) : NULL;
-
-        if (tag && !is_tag(tag))
-                return local_error(error, -EINVAL, "Invalid image %s", tag);
-        if (!path || (tag && !tag_copy))
-                return no_memory(error);
-        *ret_path = STEAL(path);
-        *ret_tag = STEAL(tag_copy);
-        return 0;
-}
-
 /* Servers resolve the path first, which needs all but its last component to be there. */
 static int check_parent(const char *path, struct cip_error *error)
 {
@@ -223,7 +179,8 @@ static int open_layout(struct image *image, const char *path, const char *tag, b
         if (r < 0)
                 return local_error(error, r, "more than one image in oci, choose an image");
         image->entry_digest = strdup(entry->digest);
-        return image->entry_digest ? 0 : no_memory(error);
+        image->entry_type = strdup(entry->media_type);
+        return image->entry_digest && image->entry_type ? 0 : no_memory(error);
 }
 
 static int open_oci(struct image *image, const char *text, bool *ret_no_tag, struct cip_error *error)
@@ -242,6 +199,30 @@ static int open_dir(struct image *image, const char *text, bool *ret_no_tag, str
         image->is_dir = true;
         image->path = strdup(text);
         return image->path ? check_parent(text, error) : no_memory(error);
+}
+
+static int open_oci_archive(struct image *image, const char *text, bool *ret_no_tag, struct cip_error *error)
+{
+        CLEANUP(cleanup_free) char *tag = NULL;
+        int r = oci_reference_parse(text, &image->path, &tag, error);
+
+        if (r == 0)
+                r = check_parent(image->path, error);
+        if (r == 0)
+                r = tmpdir_new("container_images_oci", &image->unpacked, error);
+        if (r == 0)
+                r = tarfile_unpack_layout(image->path, image->unpacked, error);
+        if (r < 0)
+                return r;
+        r = open_layout(image, image->unpacked, tag, ret_no_tag, error);
+        /* The archive is there, so that what it lacks is no missing image. */
+        return r == -ENOENT && !*ret_no_tag ? -EBADMSG : r;
+}
+
+static int open_docker_archive(struct image *image, const char *text, bool *ret_no_tag, struct cip_error *error)
+{
+        (void)ret_no_tag;
+        return docker_archive_open(text, &image->archive, error);
 }
 
 static int open_fake(struct image *image, const char *text, bool *ret_no_tag, struct cip_error *error)
@@ -263,8 +244,10 @@ static int open_elsewhere(struct image *image, const char *text, bool *ret_no_ta
         (void)image;
         (void)text;
         (void)ret_no_tag;
-        return local_error(error, -EINVAL,
-                           "this transport is not served here: use oci:DIR[:TAG], dir:DIR or fake:NAME");
+        return local_error(
+                error, -EINVAL,
+                "this transport is not served here: use oci:DIR[:TAG], oci-archive:FILE[:TAG], dir:DIR, "
+                "docker-archive:FILE[:NAME] or fake:NAME");
 }
 
 static const struct {
@@ -272,14 +255,14 @@ static const struct {
         int (*open)(struct image *image, const char *text, bool *ret_no_tag, struct cip_error *error);
 } transports[] = {
         {"oci", open_oci},
+        {"oci-archive", open_oci_archive},
         {"dir", open_dir},
+        {"docker-archive", open_docker_archive},
         {"fake", open_fake},
         {"atomic", open_elsewhere},
         {"containers-storage", open_elsewhere},
         {"docker", open_elsewhere},
-        {"docker-archive", open_elsewhere},
         {"docker-daemon", open_elsewhere},
-        {"oci-archive", open_elsewhere},
         {"ostree", open_elsewhere},
         {"sif", open_elsewhere},
         {"tarball", open_elsewhere},
@@ -327,6 +310,12 @@ int image_open_unread(const char *reference, const struct platform *platform, st
         return 0;
 }
 
+void image_set_archive_quirks(struct image *image, unsigned quirks)
+{
+        if (image->archive)
+                docker_archive_set_quirks(image->archive, quirks);
+}
+
 int image_open_generated(const struct generated *generated, struct image **ret, struct cip_error *error)
 {
         CLEANUP(cleanup_image_free) struct image *image = calloc(1, sizeof(*image));
@@ -370,9 +359,12 @@ void image_free(struct image *image)
                 return;
         layout_free(image->layout);
         fake_put(image->fake);
+        tmpdir_remove(image->unpacked);
+        docker_archive_free(image->archive);
         manifest_free(image->manifest);
         free(image->path);
         free(image->entry_digest);
+        free(image->entry_type);
         free(image->architecture);
         free(image->os);
         free(image->variant);
@@ -410,22 +402,39 @@ int image_open_blob(struct image *image, const char *digest, int *ret_fd, uint64
                 return local_error(error, -EINVAL, "%s", digest_problem(digest));
         if (image->generated)
                 return local_error(error, -ENOTSUP, "a generated image has no files");
+        if (image->archive)
+                return docker_archive_open_blob(image->archive, digest, ret_fd, ret_size, error);
         if (image->is_dir)
                 return open_in_dir(image, digest_hex(digest), ret_fd, ret_size, error);
         return layout_open_blob(image->layout, digest, ret_fd, ret_size, error);
 }
 
-static int read_whole(int fd, const char *what, char **ret, size_t *ret_len, struct cip_error *error)
+/* Bytes of a manifest on disk, on which servers set no limit, as they do on configs. */
+#define LOCAL_MANIFEST_MAX ((size_t)64 * 1024 * 1024)
+
+static int read_whole(int fd, const char *what, size_t max, char **ret, size_t *ret_len,
+                      struct cip_error *error)
 {
-        int r = read_to_end(fd, MANIFEST_MAX, DEADLINE_NEVER, ret, ret_len);
+        int r = read_to_end(fd, max, DEADLINE_NEVER, ret, ret_len);
 
         if (r == -EFBIG)
                 return local_error(error, -EBADMSG, "%s: exceeded maximum allowed size of %zu bytes", what,
-                                   MANIFEST_MAX);
+                                   max);
         return r < 0 ? local_errno(error, r, "cannot read %s", what) : 0;
 }
 
-/* A manifest by its digest; @digest NULL: dir:'s own. */
+static int copy_archive_manifest(struct image *image, char **ret, size_t *ret_len, struct cip_error *error)
+{
+        const char *text;
+        int r = docker_archive_load(image->archive, &text, ret_len, error);
+
+        if (r < 0)
+                return r;
+        *ret = strdup(text);
+        return *ret ? 0 : no_memory(error);
+}
+
+/* A manifest by its digest; @digest NULL: dir:'s or docker-archive:'s own. */
 static int read_manifest(struct image *image, const char *digest, char **ret, size_t *ret_len,
                          struct cip_error *error)
 {
@@ -433,6 +442,8 @@ static int read_manifest(struct image *image, const char *digest, char **ret, si
         CLEANUP_FD int fd = -1;
         int r;
 
+        if (image->archive)
+                return copy_archive_manifest(image, ret, ret_len, error);
         if (image->is_dir) {
                 if (digest)
                         snprintf(name, sizeof(name), "%s.manifest.json", digest_hex(digest));
@@ -440,7 +451,7 @@ static int read_manifest(struct image *image, const char *digest, char **ret, si
         } else {
                 r = image_open_blob(image, digest, &fd, NULL, error);
         }
-        return r < 0 ? r : read_whole(fd, "the manifest", ret, ret_len, error);
+        return r < 0 ? r : read_whole(fd, "the manifest", LOCAL_MANIFEST_MAX, ret, ret_len, error);
 }
 
 /* Reads @digest's manifest, parses it, and computes its real digest. */
@@ -480,7 +491,7 @@ static int read_config_of(struct image *image, const struct content *config, cha
         int r = image_open_blob(image, config->digest, &fd, NULL, error);
 
         if (r == 0)
-                r = read_whole(fd, "the config", &data, &len, error);
+                r = read_whole(fd, "the config", MANIFEST_MAX, &data, &len, error);
         if (r < 0)
                 return r;
         digest_parse(config->digest, &algorithm);
@@ -568,6 +579,11 @@ const struct manifest *image_parsed_manifest(const struct image *image)
 const char *image_digest(const struct image *image)
 {
         return image->digest;
+}
+
+const char *image_entry_type(const struct image *image)
+{
+        return image->entry_type;
 }
 
 const char *image_list_digest(const struct image *image)

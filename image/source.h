@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An image opened for serving, wherever it is kept: oci:DIR[:TAG], dir:DIR, fake:NAME (a fixture, made in a
- * temporary folder). One interface over them, as a server of the protocol needs it.
+ * An image opened for serving, wherever it is kept: oci:DIR[:TAG], oci-archive:FILE[:TAG], dir:DIR,
+ * docker-archive:FILE[:NAME|:@INDEX], fake:NAME (a fixture, made in a temporary folder). One interface over them, as a server of the protocol needs it.
  */
 #ifndef IMAGE_SOURCE_H
 #define IMAGE_SOURCE_H
@@ -27,9 +27,10 @@ int image_open(const char *reference, const struct platform *platform, struct im
                struct cip_error *error);
 
 /*
- * Does only that part of image_open which servers do in OpenImage: judges the reference, and for oci: finds the
- * tag in index.json. A missing dir: folder, a manifest that is missing or broken, a list without the platform:
- * all that comes out later, in image_load, which servers do in GetManifest and GetFullConfig. *@ret_no_tag
+ * Does only that part of image_open which servers do in OpenImage: judges the reference, for oci: and
+ * oci-archive: finds the tag in index.json, for docker-archive: reads manifest.json. A missing dir: folder, a
+ * manifest that is missing or broken, a name that a docker-archive: lacks, a list without the platform: all that
+ * comes out later, in image_load, which servers do in GetManifest and GetFullConfig. *@ret_no_tag
  * (may be NULL) tells -ENOENT for a tag that index.json lacks, which is where servers answer 0 to
  * OpenImageOptional, from the other -ENOENTs, where they do not.
  */
@@ -49,6 +50,9 @@ int image_load(struct image *image, struct cip_error *error);
  */
 int oci_reference_parse(const char *text, char **ret_path, char **ret_tag, struct cip_error *error);
 
+/* Lets a docker-archive: image have quirks (enum docker_archive_quirk, ORed together). Before image_load. */
+void image_set_archive_quirks(struct image *image, unsigned quirks);
+
 void image_free(struct image *image);
 DEFINE_CLEANUP(struct image *, image_free);
 
@@ -65,6 +69,9 @@ const struct manifest *image_parsed_manifest(const struct image *image);
  */
 const char *image_digest(const struct image *image);
 const char *image_list_digest(const struct image *image);
+
+/* The media type that index.json gives the image; NULL where there is no index.json. Borrowed. */
+const char *image_entry_type(const struct image *image);
 
 /* Reads the config as it stands. Size and digest are checked. The caller frees. */
 int image_read_config(struct image *image, char **ret, size_t *ret_len, struct cip_error *error);

@@ -99,7 +99,7 @@ static const struct {
         {IMAGE("\"manifests\":[" CONTENT("x", D1, "1.5") "]"), "manifests[0] has no size"},
         {IMAGE("\"manifests\":[" CONTENT("x", D1, "9007199254740992") "]"), "manifests[0] has no size"},
         {IMAGE("\"manifests\":[" CONTENT("x", D1, "\"1\"") "]"), "manifests[0] has no size"},
-        {IMAGE("\"manifests\":[" CONTENT("x", "sha256:../../etc", "1") "]"), "invalid checksum digest format"},
+        {IMAGE("\"manifests\":[" CONTENT("x", "sha256:../../etc", "1") "]"), "invalid checksum digest length"},
         {IMAGE("\"manifests\":[" CONTENT("x", "sha256:abc", "1") "]"), "invalid checksum digest length"},
         {IMAGE("\"manifests\":[" CONTENT("x", D1, "1,\"platform\":[]") "]"), "platform is not an object"},
         {IMAGE("\"manifests\":[" CONTENT("x", D1, "1,\"platform\":{\"os\":1}") "]"), "os is not a string"},

@@ -118,7 +118,8 @@ static const struct {
         {"foo", -EINVAL, 0, false, "Invalid image name \"foo\", expected colon-separated transport:reference"},
         {"nosuch:x", -EINVAL, 0, false, "Invalid image name \"nosuch:x\", unknown transport \"nosuch\""},
         {"docker://x", -EINVAL, 0, false,
-         "this transport is not served here: use oci:DIR[:TAG], dir:DIR or fake:NAME"},
+         "this transport is not served here: use oci:DIR[:TAG], oci-archive:FILE[:TAG], dir:DIR, "
+         "docker-archive:FILE[:NAME] or fake:NAME"},
         {"fake:nosuch", -ENOENT, 0, true, "there is no fixture named \"nosuch\" (cip-fixture list names them)"},
         {"oci:$/missing", -ENOENT, 0, false, "open $/missing/index.json: no such file or directory"},
         {"oci:$/missing:tag", -ENOENT, 0, false, "open $/missing/index.json: no such file or directory"},
@@ -423,7 +424,7 @@ START_TEST(a_blob_that_is_no_digest_or_not_there_is_refused)
         put_fixture("layers-1", "$/x", "latest");
         ck_assert_ok(image_open(reference, NULL, &image, NULL));
         ck_assert_errno(image_open_blob(image, "sha256:../../index.json", &fd, NULL, &error), -EINVAL);
-        ck_assert_str_eq(error.message, "invalid checksum digest format");
+        ck_assert_str_eq(error.message, "invalid checksum digest length");
         ck_assert_errno(image_open_blob(image, "sha256:" NO_SUCH, &fd, NULL, &error), -ENOENT);
         ck_assert_str_eq(error.message, message);
 }

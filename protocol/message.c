@@ -8,9 +8,9 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -241,12 +241,48 @@ static char *replace_invalid_utf8(const char *data, size_t len, size_t *ret_len)
         return copy;
 }
 
+bool request_key_is(const char *key, const char *name)
+{
+        static const char long_s[] = "\xc5\xbf";
+
+        for (; *key && *name; name++) {
+                if ((*name == 's' || *name == 'S') && strncmp(key, long_s, sizeof(long_s) - 1) == 0)
+                        key += sizeof(long_s) - 1;
+                else if (tolower((unsigned char)*key++) != tolower((unsigned char)*name))
+                        return false;
+        }
+        return !*key && !*name;
+}
+
+/* The text of a method's name. A zero byte does not end it: no method is called so. */
+static int copy_method(struct json_object *value, char **ret)
+{
+        const char *text = json_object_get_string(value);
+        size_t len = (size_t)json_object_get_string_len(value), n = 0;
+        char *copy;
+
+        if (strlen(text) == len)
+                return copy_string(value, ret);
+        copy = malloc(len * 6 + 1);
+        if (!copy)
+                return -ENOMEM;
+        for (size_t i = 0; i < len; i++) {
+                if (text[i])
+                        copy[n++] = text[i];
+                else
+                        n += (size_t)sprintf(copy + n, "\\u0000");
+        }
+        copy[n] = '\0';
+        *ret = copy;
+        return 0;
+}
+
 static int take_request_member(const char *key, struct json_object *value, struct request *request,
                                struct cip_error *error)
 {
-        bool is_method = strcasecmp(key, "method") == 0;
+        bool is_method = request_key_is(key, "method");
 
-        if ((!is_method && strcasecmp(key, "args") != 0) || !value)
+        if ((!is_method && !request_key_is(key, "args")) || !value)
                 return 0;
         if (is_method ? !json_object_is_type(value, json_type_string)
                       : !json_object_is_type(value, json_type_array))
@@ -256,7 +292,8 @@ static int take_request_member(const char *key, struct json_object *value, struc
                                  is_method ? "string" : "[]interface {}");
         if (is_method) {
                 free(request->method);
-                return copy_string(value, &request->method);
+                request->method = NULL;
+                return copy_method(value, &request->method);
         }
         json_object_put(request->args);
         request->args = json_object_get(value);

@@ -45,7 +45,7 @@ int request_format(const char *method, struct json_object *args, char **ret, siz
 
 /* A request that came in. */
 struct request {
-        char *method;             /* as sent; "" where the member was missing or null */
+        char *method;             /* as sent, a zero byte as \u0000; "" where the member was missing or null */
         struct json_object *args; /* an array; empty where it was missing or null */
 };
 
@@ -62,6 +62,9 @@ static inline void cleanup_request(struct request *request)
  * whose message is what a server answers behind "invalid request: ", or -ENOMEM.
  */
 int request_parse(const char *data, size_t len, struct request *ret, struct cip_error *error);
+
+/* Whether Go takes @key for the member @name: without regard to case as Unicode has it, where a long s is an s. */
+bool request_key_is(const char *key, const char *name);
 
 /* ---- replies ---- */
 

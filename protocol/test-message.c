@@ -165,6 +165,9 @@ static const struct {
         {"null", "", "[]"},
         {"{\"method\":\"\xff\"}", "\xef\xbf\xbd", "[]"},
         {"{\"method\":\"\\u0041\"}", "A", "[]"},
+        {"{\"method\":\"A\\u0000B\"}", "A\\u0000B", "[]"},
+        {"{\"method\":\"A\",\"arg\xc5\xbf\":[1]}", "A", "[1]"},
+        {"{\"method\":\"A\",\"args \":[1],\"arg\":[2],\"argss\":[3]}", "A", "[]"},
 };
 
 START_TEST(requests_are_read_as_go_reads_them)

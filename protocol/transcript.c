@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <json-c/json.h>
-#include <openssl/evp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -18,7 +17,7 @@
 #include "base/deadline.h"
 #include "base/fd.h"
 #include "base/io.h"
-#include "base/text.h"
+#include "protocol/bytes.h"
 #include "protocol/message.h"
 
 struct transcript {
@@ -84,35 +83,6 @@ static void write_event(struct transcript *transcript, struct json_object *take_
         json_object_put(take_object);
 }
 
-static bool is_plain_text(const char *data, size_t len)
-{
-        return !memchr(data, '\0', len) && text_is_utf8(data, len);
-}
-
-static struct json_object *new_base64(const char *data, size_t len)
-{
-        char *text = malloc(len / 3 * 4 + 5);
-        struct json_object *object = NULL;
-
-        if (text) {
-                int n = EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)data, (int)len);
-
-                object = json_object_new_string_len(text, n);
-        }
-        free(text);
-        return object;
-}
-
-/* The bytes as text, or in base64 where they are not UTF-8. */
-static void add_bytes(struct json_object *object, const char *text_key, const char *base64_key,
-                      const char *data, size_t len)
-{
-        if (is_plain_text(data, len))
-                json_object_object_add(object, text_key, json_object_new_string_len(data, (int)len));
-        else
-                json_object_object_add(object, base64_key, new_base64(data, len));
-}
-
 void transcript_packet_with_pipes(struct transcript *transcript, const char *direction, const char *data,
                                   size_t len, const int *fds, const unsigned *pipes, size_t n_fds)
 {
@@ -122,7 +92,7 @@ void transcript_packet_with_pipes(struct transcript *transcript, const char *dir
                 return;
         object = new_event(transcript, "packet");
         json_object_object_add(object, "dir", json_object_new_string(direction));
-        add_bytes(object, "text", "base64", data, len);
+        bytes_to_json(object, "text", "base64", data, len);
         if (n_fds > 0) {
                 kinds = json_object_new_array();
                 for (size_t i = 0; i < n_fds; i++)
@@ -174,7 +144,7 @@ void transcript_pipe_content(struct transcript *transcript, const struct transcr
         json_object_object_add(object, "pipe", json_object_new_int64(content->pipe));
         json_object_object_add(object, "finished", json_object_new_boolean(content->finished));
         if (content->data)
-                add_bytes(object, "data", "data_base64", content->data, (size_t)content->bytes);
+                bytes_to_json(object, "data", "data_base64", content->data, (size_t)content->bytes);
         if (content->file)
                 json_object_object_add(object, "file", json_object_new_string(content->file));
         write_event(transcript, object);
@@ -231,10 +201,8 @@ void transcript_note(struct transcript *transcript, const char *format, ...)
                 text = NULL;
         va_end(args);
         object = new_event(transcript, "note");
-        if (text && is_plain_text(text, strlen(text)))
-                json_object_object_add(object, "text", json_object_new_string(text));
-        else if (text)
-                json_object_object_add(object, "base64", new_base64(text, strlen(text)));
+        if (text)
+                bytes_to_json(object, "text", "base64", text, strlen(text));
         free(text);
         write_event(transcript, object);
 }

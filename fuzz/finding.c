@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writing and reading findings. A folder is made under another name and renamed when all of it is there.
+ */
+#include "fuzz/finding.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/tmpdir.h"
+#include "conformance/report.h"
+#include "protocol/message.h"
+
+#define FINDING_MAX ((size_t)1024 * 1024)
+#define NAME_MAX_LEN 100
+
+int finding_judge_folder(const char *folder, struct cip_error *error)
+{
+        if (mkdir(folder, 0777) < 0 && errno != EEXIST)
+                return error_set_errno(error, CIP_ERROR_LOCAL, -errno, "cannot make the folder %s", folder);
+        if (access(folder, W_OK | X_OK) < 0)
+                return error_set_errno(error, CIP_ERROR_LOCAL, -errno, "cannot write to %s", folder);
+        return 0;
+}
+
+char *finding_name(const char *key)
+{
+        char *name = malloc(NAME_MAX_LEN + 1);
+        size_t n = 0;
+
+        for (const char *p = key; name && *p && n < NAME_MAX_LEN; p++) {
+                if (isalnum((unsigned char)*p))
+                        name[n++] = *p;
+                else if (n && name[n - 1] != '-')
+                        name[n++] = '-';
+        }
+        while (name && n && name[n - 1] == '-')
+                n--;
+        if (name)
+                name[n] = '\0';
+        return name;
+}
+
+static void add(struct json_object *object, const char *key, const char *text)
+{
+        json_object_object_add(object, key, json_object_new_string(text ? text : ""));
+}
+
+/* The command line that shows it again. */
+static void add_again(struct json_object *object, const struct finding *finding, const char *path)
+{
+        const char *words[64] = {"cip-fuzz", "replay"};
+        CLEANUP(cleanup_free) char *line = NULL;
+        size_t n = 2;
+
+        if (finding->bare) {
+                words[n++] = "--profile";
+                words[n++] = "bare";
+        }
+        words[n++] = path;
+        words[n++] = "--";
+        for (size_t i = 0; finding->command[i] && n + 2 < ARRAY_SIZE(words); i++)
+                words[n++] = finding->command[i];
+        if (finding->other)
+                words[n++] = "--";
+        for (size_t i = 0; finding->other && finding->other[i] && n + 1 < ARRAY_SIZE(words); i++)
+                words[n++] = finding->other[i];
+        line = shell_quote(words);
+        add(object, "again", line);
+}
+
+static int write_json(int folder, const struct finding *finding, const char *path, struct cip_error *error)
+{
+        CLEANUP(cleanup_json) struct json_object *object = json_object_new_object();
+        const char *text;
+
+        json_object_object_add(object, "finding", json_object_new_int(1));
+        add(object, "way", finding->way);
+        add(object, "key", finding->fault->key);
+        add(object, "oracle", finding->fault->oracle->name);
+        add(object, "wrong", finding->fault->sentence);
+        add(object, "effect", finding->fault->oracle->about);
+        add(object, "release", finding->release);
+        add(object, "protocol", finding->protocol);
+        json_object_object_add(object, "seed", json_object_new_uint64(finding->sequence->seed));
+        json_object_object_add(object, "number", json_object_new_uint64(finding->sequence->number));
+        json_object_object_add(object, "steps", json_object_new_uint64(finding->sequence->n_steps));
+        add_again(object, finding, path);
+        text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+        return replace_file_at(folder, "finding.json", text, strlen(text), error);
+}
+
+static int write_steps(int folder, const struct sequence *sequence, struct cip_error *error)
+{
+        CLEANUP(cleanup_free) char *text = NULL;
+        size_t len;
+        FILE *out = open_memstream(&text, &len);
+
+        if (!out || sequence_write(sequence, out) < 0 || fclose(out) != 0)
+                return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot write the steps");
+        return replace_file_at(folder, "steps.jsonl", text, len, error);
+}
+
+static int copy_transcript(int folder, const char *path, struct cip_error *error)
+{
+        CLEANUP(cleanup_free) char *text = NULL;
+        size_t len;
+        int r = read_file_at(AT_FDCWD, path, SIZE_MAX, &text, &len, error);
+
+        return r < 0 ? r : replace_file_at(folder, "transcript.jsonl", text, len, error);
+}
+
+static int fill(const char *path, const struct finding *finding, const char *final, struct cip_error *error)
+{
+        CLEANUP_FD int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        const char *text = finding->stderr_text;
+        int r;
+
+        if (folder < 0)
+                return error_set_errno(error, CIP_ERROR_LOCAL, -errno, "cannot open %s", path);
+        r = write_steps(folder, finding->sequence, error);
+        if (r == 0 && finding->transcript)
+                r = copy_transcript(folder, finding->transcript, error);
+        if (r == 0 && text)
+                r = replace_file_at(folder, "stderr.txt", text, strlen(text), error);
+        if (r == 0)
+                r = write_json(folder, finding, final, error);
+        return r;
+}
+
+int finding_write(const char *folder, const struct finding *finding, char **ret_path, struct cip_error *error)
+{
+        CLEANUP(cleanup_free) char *name = finding_name(finding->fault->key);
+        CLEANUP(cleanup_free) char *path = NULL, *unfinished = NULL;
+        int r;
+
+        if (!name || asprintf(&path, "%s/%s", folder, name) < 0 ||
+            asprintf(&unfinished, "%s/.%s.%d", folder, name, getpid()) < 0)
+                return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot write a finding");
+        if (access(path, F_OK) == 0) {
+                *ret_path = STEAL(path);
+                return 0;
+        }
+        if (mkdir(unfinished, 0777) < 0)
+                return error_set_errno(error, CIP_ERROR_LOCAL, -errno, "cannot write a finding to %s", folder);
+        r = fill(unfinished, finding, path, error);
+        if (r == 0 && rename(unfinished, path) < 0)
+                r = error_set_errno(error, CIP_ERROR_LOCAL, -errno, "cannot write the finding %s", path);
+        if (r < 0) {
+                remove_tree_at(AT_FDCWD, unfinished);
+                return r;
+        }
+        *ret_path = STEAL(path);
+        return 0;
+}
+
+static int read_key(const char *folder, char **ret, struct cip_error *error)
+{
+        CLEANUP(cleanup_json) struct json_object *object = NULL;
+        CLEANUP(cleanup_free) char *path = NULL, *text = NULL;
+        struct json_object *key;
+        size_t len;
+        int r;
+
+        if (asprintf(&path, "%s/finding.json", folder) < 0) {
+                path = NULL;
+                return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot read %s", folder);
+        }
+        r = read_file_at(AT_FDCWD, path, FINDING_MAX, &text, &len, error);
+        if (r == 0)
+                r = json_parse(text, len, 16, &object, error);
+        if (r < 0)
+                return r;
+        key = json_object_object_get(object, "key");
+        if (!json_object_is_type(key, json_type_string))
+                return error_set(error, CIP_ERROR_LOCAL, -EINVAL, "%s is no finding: it has no key", path);
+        *ret = strdup(json_object_get_string(key));
+        return *ret ? 0 : error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot read %s", path);
+}
+
+int finding_read(const char *path, struct sequence **ret, char **ret_key, struct cip_error *error)
+{
+        CLEANUP(cleanup_free) char *steps = NULL, *key = NULL;
+        struct stat st;
+        int r;
+
+        if (stat(path, &st) < 0)
+                return error_set_errno(error, CIP_ERROR_LOCAL, -errno, "cannot read %s", path);
+        if (!S_ISDIR(st.st_mode)) {
+                *ret_key = NULL;
+                return sequence_read(path, ret, error);
+        }
+        r = read_key(path, &key, error);
+        if (r == 0 && asprintf(&steps, "%s/steps.jsonl", path) < 0) {
+                steps = NULL;
+                r = error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot read %s", path);
+        }
+        if (r == 0)
+                r = sequence_read(steps, ret, error);
+        if (r == 0)
+                *ret_key = STEAL(key);
+        return r;
+}
