@@ -118,13 +118,15 @@ static int find_command(const char *name, const char *search, char **ret)
 
 /* ---- the child's side of the fork: async-signal-safe calls only ---- */
 
+/* By the kernel's own call: libc keeps two signals to itself, which its posix_spawn hands on as ignored. */
 static void reset_signals(void)
 {
-        struct sigaction action = {.sa_handler = SIG_DFL};
+        static const unsigned long
+                as_new[8]; /* more than the kernel's struct sigaction: SIG_DFL and no flags */
         sigset_t none;
 
         for (int i = 1; i < NSIG; i++)
-                sigaction(i, &action, NULL);
+                syscall(SYS_rt_sigaction, i, as_new, NULL, NSIG / 8);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
 }

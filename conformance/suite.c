@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/deadline.h"
 #include "base/error.h"
+#include "base/random.h"
 #include "base/tmpdir.h"
 #include "conformance/commands.h"
 #include "conformance/judge.h"
@@ -209,20 +210,10 @@ int suite_make_runner(struct suite *suite, const char *const *words, double time
 
 /* ---- the run ---- */
 
-/* A small generator, the same everywhere (splitmix64). */
-static uint64_t next_random(uint64_t *state)
-{
-        uint64_t z = (*state += 0x9e3779b97f4a7c15);
-
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-        return z ^ (z >> 31);
-}
-
 static void shuffle(struct job *jobs, size_t n, uint64_t *state)
 {
         for (size_t i = n; i > 1; i--) {
-                size_t j = (size_t)(next_random(state) % i);
+                size_t j = (size_t)random_below(state, i);
                 struct job job = jobs[i - 1];
 
                 jobs[i - 1] = jobs[j];

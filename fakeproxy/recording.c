@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
-#include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +19,7 @@
 #include "base/io.h"
 #include "fakeproxy/record.h"
 #include "fakeproxy/replay.h"
+#include "protocol/bytes.h"
 #include "protocol/message.h"
 #include "protocol/packet.h"
 #include "protocol/transcript.h"
@@ -90,27 +91,6 @@ static const char *text_of(struct json_object *event, const char *key, size_t *r
         return json_object_get_string(member);
 }
 
-static int decode(const char *text, size_t len, char **ret, size_t *ret_len)
-{
-        char *data = malloc(len / 4 * 3 + 1);
-        int n;
-
-        if (!data)
-                return -ENOMEM;
-        n = EVP_DecodeBlock((unsigned char *)data, (const unsigned char *)text, (int)len);
-        if (n < 0 || len % 4) {
-                free(data);
-                return -EINVAL;
-        }
-        /* The padding is counted as bytes. */
-        for (size_t i = len; i > 0 && text[i - 1] == '=' && n > 0; i--)
-                n--;
-        data[n] = '\0';
-        *ret = data;
-        *ret_len = (size_t)n;
-        return 0;
-}
-
 /*
  * Bytes that stand in the event as text or in base64. Returns 1, 0 where they do not, or a negative errno. The caller
  * frees.
@@ -118,25 +98,11 @@ static int decode(const char *text, size_t len, char **ret, size_t *ret_len)
 static int bytes_of(struct reading *reading, struct json_object *event, const char *text_key,
                     const char *base64_key, char **ret, size_t *ret_len)
 {
-        size_t len = 0;
-        const char *text = text_of(event, text_key, &len), *base64;
-        int r;
+        int r = bytes_from_json(event, text_key, base64_key, ret, ret_len);
 
-        if (text) {
-                *ret = malloc(len + 1);
-                if (!*ret)
-                        return no_memory(reading);
-                memcpy(*ret, text, len + 1);
-                *ret_len = len;
-                return 1;
-        }
-        base64 = text_of(event, base64_key, &len);
-        if (!base64)
-                return 0;
-        r = decode(base64, len, ret, ret_len);
         if (r == -ENOMEM)
                 return no_memory(reading);
-        return r < 0 ? wrong(reading, "%s is not base64", base64_key) : 1;
+        return r < 0 ? wrong(reading, "%s is not base64", base64_key) : r;
 }
 
 /* ---- packets ---- */

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <openssl/evp.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -19,6 +18,7 @@
 #include "fakeproxy/scenario-fields.h"
 #include "image/config.h"
 #include "image/fixture.h"
+#include "protocol/bytes.h"
 #include "protocol/message.h"
 #include "protocol/method.h"
 #include "protocol/packet.h"
@@ -266,27 +266,28 @@ static bool take_base64(struct reader *reader, const struct place *place, struct
         struct json_object *value = json_object_object_get(json, "base64");
         const struct place here = {place, "base64", 0};
         const char *text = json_object_get_string(value);
-        size_t len, padding = 0;
-        char *data;
+        char *data, *copy;
+        size_t len;
+        int r;
 
         if (!text || !json_object_is_type(value, json_type_string) || json_object_object_length(json) != 1) {
                 problem_add(reader, place, "expected a string or {\"base64\": \"..\"}");
                 return false;
         }
-        len = strlen(text);
-        while (padding < 2 && padding < len && text[len - 1 - padding] == '=')
-                padding++;
-        if (len % 4 ||
-            strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") != len - padding) {
+        r = base64_decode(text, (size_t)json_object_get_string_len(value), &data, &len);
+        if (r == -EINVAL)
                 problem_add(reader, &here, "this is no base64");
+        if (r < 0) {
+                reader->no_memory |= r == -ENOMEM;
                 return false;
         }
-        data = allocate(reader, len + 1);
-        if (!data || (len && EVP_DecodeBlock((unsigned char *)data, (const unsigned char *)text, (int)len) < 0))
-                return false;
-        *ret = (struct bytes){data, len / 4 * 3 - padding};
-        data[ret->len] = '\0';
-        return true;
+        copy = allocate(reader, len + 1);
+        if (copy) {
+                memcpy(copy, data, len + 1);
+                *ret = (struct bytes){copy, len};
+        }
+        free(data);
+        return copy != NULL;
 }
 
 static bool take_bytes(struct reader *reader, const struct place *place, struct json_object *json,

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/random.h"
 #include "image/config.h"
 #include "image/local-error.h"
 
@@ -56,14 +57,10 @@ static int no_memory(struct cip_error *error)
 
 /* ---- bytes ---- */
 
-/* splitmix64 of a counter. */
+/* The number-th word of a seed's. */
 static uint64_t random_word(uint64_t seed, uint64_t number)
 {
-        uint64_t z = seed + (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
-
-        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-        return htole64(z ^ (z >> 31));
+        return htole64(random_mix(seed + (number + 1) * RANDOM_STEP));
 }
 
 void generated_random(uint64_t seed, uint64_t offset, void *to, size_t len)
