@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Temporary folders and their janitor: a forked process that holds the read end of a pipe, is told each folder's
- * path, and removes those that are left when every write end is closed, that is, when this process and all that
+ * Temporary folders and their janitor: a forked process that holds one end of a socket, is told each folder's
+ * path, and removes those that are left when every other end is closed, that is, when this process and all that
  * it forked without exec are gone. A forked process that makes folders of its own starts a janitor of its own.
  */
 #include "base/tmpdir.h"
@@ -12,11 +12,13 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -30,9 +32,10 @@
 static struct {
         pid_t owner; /* whose it is: a forked process finds its parent's here */
         pid_t pid;
-        int pipe;
+        int socket;
         size_t n_folders;
-} janitor = {.pipe = -1};
+        bool has_more; /* a folder could not be removed here, for want of descriptors say */
+} janitor = {.socket = -1};
 
 /* ---- removing ---- */
 
@@ -84,7 +87,7 @@ int remove_tree_at(int dir_fd, const char *path)
 /* ---- the janitor's process ---- */
 
 /* Reads "+PATH" and "-PATH", each NUL-terminated, and keeps those that are there. Then removes them. */
-static _Noreturn void run_janitor(int pipe_fd)
+static _Noreturn void run_janitor(int end)
 {
         CLEANUP(cleanup_free) char *said = NULL;
         size_t len = 0;
@@ -95,9 +98,10 @@ static _Noreturn void run_janitor(int pipe_fd)
         setpgid(0, 0);
         prctl(PR_SET_NAME, "cip-janitor");
         /* Nobody who reads our stdout or stderr to its end shall wait for this process. */
-        dup2(pipe_fd, 0);
-        syscall(SYS_close_range, 1U, ~0U, 0U);
-        if (read_to_end(0, SIZE_MAX, DEADLINE_NEVER, &said, &len) < 0)
+        if (end > 0)
+                syscall(SYS_close_range, 0U, (unsigned)end - 1, 0U);
+        syscall(SYS_close_range, (unsigned)end + 1, ~0U, 0U);
+        if (read_to_end(end, SIZE_MAX, DEADLINE_NEVER, &said, &len) < 0)
                 _exit(1);
         for (char *word = said; word < said + len; word += strlen(word) + 1) {
                 if (*word != '-')
@@ -116,11 +120,13 @@ static int start_janitor(void)
 {
         int ends[2];
 
-        if (janitor.owner == getpid() && janitor.pipe >= 0)
+        if (janitor.owner == getpid() && janitor.socket >= 0)
                 return 0;
-        fd_clear(&janitor.pipe);
+        fd_clear(&janitor.socket);
         janitor.n_folders = 0;
-        if (pipe2(ends, O_CLOEXEC) < 0)
+        janitor.has_more = false;
+        /* No pipe: that would end us with SIGPIPE where the janitor is gone. */
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
                 return -errno;
         janitor.pid = fork();
         if (janitor.pid == 0)
@@ -134,18 +140,21 @@ static int start_janitor(void)
                 fd_close(ends[1]);
                 return r;
         }
-        janitor.pipe = ends[1];
+        janitor.socket = ends[1];
         janitor.owner = getpid();
         return 0;
 }
 
-/* With the last folder gone there is nothing for it to do. */
+/* With the last folder gone there is nothing for it to do. What could not be removed here it removes. */
 static void stop_janitor(void)
 {
-        kill(janitor.pid, SIGKILL);
-        while (waitpid(janitor.pid, NULL, 0) < 0 && errno == EINTR)
-                ;
-        fd_clear(&janitor.pipe);
+        if (!janitor.has_more) {
+                kill(janitor.pid, SIGKILL);
+                while (waitpid(janitor.pid, NULL, 0) < 0 && errno == EINTR)
+                        ;
+        }
+        janitor.has_more = false;
+        fd_clear(&janitor.socket);
 }
 
 static int tell_janitor(char sign, const char *path)
@@ -155,7 +164,14 @@ static int tell_janitor(char sign, const char *path)
 
         if (len < 0 || (size_t)len >= sizeof(word))
                 return -ENAMETOOLONG;
-        return write_all(janitor.pipe, word, (size_t)len + 1);
+        for (size_t done = 0; done < (size_t)len + 1;) {
+                ssize_t n = send(janitor.socket, word + done, (size_t)len + 1 - done, MSG_NOSIGNAL);
+
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                done += n < 0 ? 0 : (size_t)n;
+        }
+        return 0;
 }
 
 /* ---- folders ---- */
@@ -177,11 +193,31 @@ static int make_folder(const char *path)
         return r;
 }
 
+static int make_named(const char *parent, const char *prefix, char **ret_path)
+{
+        CLEANUP(cleanup_free) char *path = NULL;
+        uint64_t number;
+        int r;
+
+        do
+                r = (int)getrandom(&number, sizeof(number), 0);
+        while (r < 0 && errno == EINTR);
+        if (r != (int)sizeof(number))
+                return -EIO;
+        if (asprintf(&path, "%s/%s-%016" PRIx64, parent, prefix, number) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        r = make_folder(path);
+        if (r < 0)
+                return r;
+        *ret_path = STEAL(path);
+        return 0;
+}
+
 int tmpdir_new(const char *prefix, char **ret_path, struct cip_error *error)
 {
         const char *parent = getenv("TMPDIR");
-        CLEANUP(cleanup_free) char *path = NULL;
-        uint64_t number;
         int r;
 
         if (!parent || parent[0] != '/')
@@ -190,28 +226,28 @@ int tmpdir_new(const char *prefix, char **ret_path, struct cip_error *error)
         if (r < 0)
                 return error_set_errno(error, CIP_ERROR_LOCAL, r,
                                        "cannot start the temporary folders' janitor");
-        if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
-                return error_set_errno(error, CIP_ERROR_LOCAL, -EIO, "cannot name a temporary folder");
-        if (asprintf(&path, "%s/%s-%016" PRIx64, parent, prefix, number) < 0) {
-                path = NULL;
-                return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot name a temporary folder");
-        }
-        r = make_folder(path);
-        if (r < 0)
-                return error_set_errno(error, CIP_ERROR_LOCAL, r, "cannot make a temporary folder in %s",
-                                       parent);
-        janitor.n_folders++;
-        *ret_path = STEAL(path);
-        return 0;
+        r = make_named(parent, prefix, ret_path);
+        if (r == 0)
+                janitor.n_folders++;
+        else if (janitor.n_folders == 0)
+                stop_janitor();
+        return r < 0 ? error_set_errno(error, CIP_ERROR_LOCAL, r, "cannot make a temporary folder in %s",
+                                       parent)
+                     : 0;
 }
 
 void tmpdir_remove(char *take_path)
 {
+        int r;
+
         if (!take_path)
                 return;
-        remove_tree_at(AT_FDCWD, take_path);
-        if (janitor.owner == getpid() && janitor.pipe >= 0) {
-                tell_janitor('-', take_path);
+        r = remove_tree_at(AT_FDCWD, take_path);
+        if (janitor.owner == getpid() && janitor.socket >= 0) {
+                if (r == 0)
+                        tell_janitor('-', take_path);
+                else
+                        janitor.has_more = true;
                 if (--janitor.n_folders == 0)
                         stop_janitor();
         }

@@ -52,7 +52,8 @@ static int send_finish(struct cip_blob *blob, int (*on_answer)(struct call *, st
         int r;
 
         blob->finish_sent = true;
-        if (!args || json_object_array_add(args, json_object_new_uint64(blob->pipeid)) < 0)
+        json_add_item(args, json_object_new_uint64(blob->pipeid));
+        if (!args)
                 return session_break(blob->session, CIP_ERROR_LOCAL, -ENOMEM, "FinishPipe: out of memory");
         r = session_submit(blob->session, "FinishPipe", args, blob->what, &call, NULL);
         if (r < 0 && !blob->session->broken)
@@ -677,9 +678,11 @@ static int make_blob_args(const struct cip_image *image, const char *digest, int
 {
         CLEANUP(cleanup_json) struct json_object *args = json_object_new_array();
 
-        if (!args || json_object_array_add(args, json_object_new_uint64(image->id)) < 0 ||
-            json_object_array_add(args, json_object_new_string(digest)) < 0 ||
-            (!raw && json_object_array_add(args, json_object_new_int64(size)) < 0))
+        json_add_item(args, json_object_new_uint64(image->id));
+        json_add_item(args, json_object_new_string(digest));
+        if (!raw)
+                json_add_item(args, json_object_new_int64(size));
+        if (!args)
                 return -ENOMEM;
         *ret = STEAL(args);
         return 0;

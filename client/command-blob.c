@@ -10,6 +10,7 @@
 #include "client/command.h"
 #include "client/destination.h"
 #include "image/digest.h"
+#include "protocol/message.h"
 
 /* Its size, where the manifest names it: older servers want to be told. -1: not known. */
 static int64_t size_of(struct cip_image *image, const char *digest)
@@ -56,7 +57,7 @@ static int report(struct context *context, const char *digest, uint64_t bytes, s
         struct json_object *json = json_object_new_object();
 
         json_add_text(json, "digest", digest);
-        json_object_object_add(json, "size", json_object_new_int64((int64_t)bytes));
+        json_add_member(json, "size", json_object_new_int64((int64_t)bytes));
         json_add_text(json, "file", context->arguments->output);
         return output_json(context, json, error);
 }

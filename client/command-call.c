@@ -246,30 +246,30 @@ static int read_data(struct cip_blob *blob, struct data *data, struct cip_error 
         return (int)n;
 }
 
-/* Whether the beginning of the data is text that people and JSON can take. */
+/* Whether the beginning of the data is text that people and JSON can take: what would be shown as it is. */
 static bool is_text(const struct data *data)
 {
-        CLEANUP(cleanup_free) char *safe = malloc(data->n_shown * 3 + 4);
-        size_t length;
+        if (data->bytes != data->n_shown)
+                return false;
+        for (size_t i = 0, n; i < data->n_shown; i += n) {
+                uint32_t code;
 
-        if (!safe || data->bytes != data->n_shown)
-                return false;
-        text_make_safe(safe, data->n_shown * 3 + 4, data->shown, data->n_shown);
-        length = strlen(safe);
-        if (length != data->n_shown)
-                return false;
-        for (size_t i = 0; i < length; i++)
-                if (safe[i] != data->shown[i] && !strchr("\n\t", data->shown[i]))
+                n = utf8_character(data->shown + i, data->n_shown - i, &code);
+                if (n == 0 || (text_is_harmful(code) && code != '\n' && code != '\t'))
                         return false;
+        }
         return true;
 }
 
-static struct json_object *parsed(const char *text)
+static void add_reply(struct json_object *object, const char *text)
 {
         struct json_object *json = NULL;
+        int r = text ? json_parse(text, strlen(text), DEPTH_MAX, &json, NULL) : 0;
 
-        json_parse(text, strlen(text), DEPTH_MAX, &json, NULL);
-        return json;
+        if (r == -ENOMEM)
+                json_add_member(object, "reply", NULL);
+        else
+                json_add_member_or_null(object, "reply", json);
 }
 
 /* Notes what a reply gives to later calls. */
@@ -283,6 +283,8 @@ static int note_reply(struct call *call, const char *text, struct cip_error *err
                 return 0;
         }
         r = reply_parse(text, strlen(text), &reply, error);
+        if (r == -ENOMEM)
+                return error_set(error, CIP_ERROR_LOCAL, r, "out of memory");
         if (r < 0)
                 return r;
         call->succeeded = reply.success;
@@ -297,19 +299,21 @@ static int print_json(struct context *context, const struct call *call, struct j
         struct json_object *json = json_object_new_object();
 
         json_add_text(json, "method", call->words[0]);
-        json_object_object_add(json, "args", json_object_get(args));
-        json_object_object_add(json, "reply", reply ? parsed(reply) : NULL);
+        json_add_member(json, "args", json_object_get(args));
+        add_reply(json, reply);
         if (data->there) {
                 struct json_object *came = json_object_new_object();
 
-                json_object_object_add(came, "pipes", json_object_new_int((int)data->pipes));
-                json_object_object_add(came, "bytes", json_object_new_int64((int64_t)data->bytes));
+                json_add_member(came, "pipes", json_object_new_int((int)data->pipes));
+                json_add_member(came, "bytes", json_object_new_int64((int64_t)data->bytes));
                 json_add_text(came, "digest", data->digest);
-                json_object_object_add(came, "text",
-                                       is_text(data) ? json_object_new_string(data->shown) : NULL);
-                json_object_object_add(json, "data", came);
+                if (is_text(data))
+                        json_add_member(came, "text", json_object_new_string(data->shown));
+                else
+                        json_add_member_or_null(came, "text", NULL);
+                json_add_member(json, "data", came);
         } else {
-                json_object_object_add(json, "data", NULL);
+                json_add_member_or_null(json, "data", NULL);
         }
         return output_json(context, json, error);
 }
@@ -334,8 +338,8 @@ static char *reply_line(const char *reply)
         return line;
 }
 
-static int print_text(struct context *context, const struct call *call, struct json_object *args,
-                      const char *reply, const struct data *data, struct cip_error *error)
+static int print_text(struct context *context, const struct call *call, const char *args, const char *reply,
+                      const struct data *data, struct cip_error *error)
 {
         CLEANUP(cleanup_free) char *text = NULL;
         CLEANUP(cleanup_free) char *line = reply_line(reply);
@@ -348,8 +352,7 @@ static int print_text(struct context *context, const struct call *call, struct j
                          data->pipes == 2 ? "2 pipes, data and errors" : "1 pipe", (uintmax_t)data->bytes,
                          data->digest);
         len = !line ? -1
-                    : asprintf(&text, "> %s %s\n%s%s%s%s", call->words[0],
-                               json_object_to_json_string_ext(args, JSON_C_TO_STRING_NOSLASHESCAPE), line, came,
+                    : asprintf(&text, "> %s %s\n%s%s%s%s", call->words[0], args, line, came,
                                shown ? data->shown : "",
                                shown && data->shown[data->n_shown - 1] != '\n' ? "\n" : "");
         if (len < 0) {
@@ -370,14 +373,16 @@ static int do_call(struct context *context, struct cip_session *session, struct 
         CLEANUP(data_clear) struct data data = {0};
         struct cip_blob *blob = NULL;
         struct cip_error because = {.error_class = CIP_ERROR_NONE};
+        const char *args_text;
         int r, printed;
 
         r = make_arguments(calls, call, context->arguments->raw, &args, error);
         if (r < 0)
                 return r;
-        r = cip_call(session, call->words[0],
-                     json_object_to_json_string_ext(args, JSON_C_TO_STRING_NOSLASHESCAPE), &reply, &blob,
-                     &because);
+        args_text = json_text(args, JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
+        if (!args_text)
+                return error_set(error, CIP_ERROR_LOCAL, -ENOMEM, "out of memory");
+        r = cip_call(session, call->words[0], args_text, &reply, &blob, &because);
         if (r < 0)
                 error_prefix(&because, "call %zu", (size_t)(call - calls->calls) + 1);
         if (r == 0)
@@ -391,7 +396,7 @@ static int do_call(struct context *context, struct cip_session *session, struct 
         if (context->arguments->json)
                 printed = print_json(context, call, args, reply, &data, error);
         else
-                printed = print_text(context, call, args, reply, &data, error);
+                printed = print_text(context, call, args_text, reply, &data, error);
         if (printed < 0)
                 return printed;
         if (r < 0)

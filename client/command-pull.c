@@ -258,13 +258,12 @@ static int report(struct context *context, const struct target *target, struct c
                 json_add_text(json, "layout", target->path);
                 json_add_text(json, "tag", target->tag);
                 json_add_text(json, "digest", target->manifest_digest);
-                json_object_object_add(json, "converted", json_object_new_boolean(target->converted));
-                json_object_object_add(json, "layers", json_object_new_int64((int64_t)pulled->layers));
-                json_object_object_add(json, "layers_fetched", json_object_new_int64((int64_t)pulled->fetched));
-                json_object_object_add(json, "bytes", json_object_new_int64((int64_t)pulled->bytes));
-                json_object_object_add(json, "bytes_fetched",
-                                       json_object_new_int64((int64_t)pulled->bytes_fetched));
-                json_object_object_add(json, "seconds", json_object_new_double_s(seconds, digits));
+                json_add_member(json, "converted", json_object_new_boolean(target->converted));
+                json_add_member(json, "layers", json_object_new_int64((int64_t)pulled->layers));
+                json_add_member(json, "layers_fetched", json_object_new_int64((int64_t)pulled->fetched));
+                json_add_member(json, "bytes", json_object_new_int64((int64_t)pulled->bytes));
+                json_add_member(json, "bytes_fetched", json_object_new_int64((int64_t)pulled->bytes_fetched));
+                json_add_member(json, "seconds", json_object_new_double_s(seconds, digits));
                 return output_json(context, json, error);
         }
         len = asprintf(&line, "%s\n%zu layers, %s; fetched %zu of them, %s, in %s%s\n", target->manifest_digest,

@@ -49,7 +49,8 @@ static int text_write(struct context *context, struct text *text, struct cip_err
 {
         bool failed = ferror(text->file) != 0;
 
-        if (fclose(STEAL(text->file)) != 0 || failed)
+        /* glibc says that all went well where there was no memory in the end, and gives nothing. */
+        if (fclose(STEAL(text->file)) != 0 || failed || !text->data)
                 return error_set(error, CIP_ERROR_LOCAL, -ENOMEM, "out of memory");
         return output_write(context, text->data, text->len, error);
 }
@@ -152,7 +153,10 @@ static int facts_get(struct cip_image *image, struct facts *facts, struct cip_er
         if (r != 0)
                 return r;
         /* Only artifacts have a config that is no JSON object. */
-        if (json_parse(facts->config_text, facts->config_len, DEPTH_MAX, &facts->config, NULL) < 0)
+        r = json_parse(facts->config_text, facts->config_len, DEPTH_MAX, &facts->config, NULL);
+        if (r == -ENOMEM)
+                return error_set(error, CIP_ERROR_LOCAL, r, "out of memory");
+        if (r < 0)
                 facts->config = NULL;
         for (size_t i = 0; i < facts->n_layers && facts->layers_size >= 0; i++) {
                 int64_t size = facts->layers[i].size;
@@ -173,9 +177,9 @@ static struct json_object *layers_json(const struct cip_layer *layers, size_t n)
                 struct json_object *layer = json_object_new_object();
 
                 json_add_text(layer, "digest", layers[i].digest);
-                json_object_object_add(layer, "size", json_object_new_int64(layers[i].size));
+                json_add_member(layer, "size", json_object_new_int64(layers[i].size));
                 json_add_text(layer, "media_type", layers[i].media_type);
-                json_object_array_add(array, layer);
+                json_add_item(array, layer);
         }
         return array;
 }
@@ -219,7 +223,7 @@ int command_layers(struct context *context, struct cip_error *error)
         if (context->arguments->json) {
                 json = json_object_new_object();
                 json_add_text(json, "reference", reference);
-                json_object_object_add(json, "layers", layers_json(layers, n));
+                json_add_member(json, "layers", layers_json(layers, n));
         } else {
                 r = text_begin(&text, error);
                 if (r < 0)
@@ -231,7 +235,7 @@ int command_layers(struct context *context, struct cip_error *error)
                 json_object_put(json);
                 return r;
         }
-        return json ? output_json(context, json, error) : text_write(context, &text, error);
+        return context->arguments->json ? output_json(context, json, error) : text_write(context, &text, error);
 }
 
 /* ---- inspect ---- */
@@ -249,28 +253,28 @@ static struct json_object *facts_json(const char *reference, const char *version
         json_add_text(json, "reference", reference);
         json_add_text(json, "protocol", version);
         json_add_text(json, "digest", facts->digest);
-        json_object_object_add(json, "converted", json_object_new_boolean(!facts->verified));
+        json_add_member(json, "converted", json_object_new_boolean(!facts->verified));
         json_add_text(json, "manifest_digest", facts->own_digest);
-        json_object_object_add(json, "manifest_size", json_object_new_int64((int64_t)facts->manifest_len));
+        json_add_member(json, "manifest_size", json_object_new_int64((int64_t)facts->manifest_len));
         json_add_text(config, "digest", facts->manifest->config.digest);
-        json_object_object_add(config, "size", json_object_new_int64(facts->manifest->config.size));
+        json_add_member(config, "size", json_object_new_int64(facts->manifest->config.size));
         json_add_text(config, "media_type", facts->manifest->config.media_type);
-        json_object_object_add(json, "config", config);
+        json_add_member(json, "config", config);
         json_add_text(json, "os", text_member(facts->config, "os"));
         json_add_text(json, "architecture", text_member(facts->config, "architecture"));
         json_add_text(json, "variant", text_member(facts->config, "variant"));
         json_add_text(json, "created", text_member(facts->config, "created"));
         json_add_text(json, "author", text_member(facts->config, "author"));
-        json_object_object_add(json, "labels", take(member(settings, "Labels", json_type_object)));
-        json_object_object_add(json, "env", take(member(settings, "Env", json_type_array)));
-        json_object_object_add(json, "entrypoint", take(member(settings, "Entrypoint", json_type_array)));
-        json_object_object_add(json, "cmd", take(member(settings, "Cmd", json_type_array)));
+        json_add_member_or_null(json, "labels", take(member(settings, "Labels", json_type_object)));
+        json_add_member_or_null(json, "env", take(member(settings, "Env", json_type_array)));
+        json_add_member_or_null(json, "entrypoint", take(member(settings, "Entrypoint", json_type_array)));
+        json_add_member_or_null(json, "cmd", take(member(settings, "Cmd", json_type_array)));
         json_add_text(json, "user", text_member(settings, "User"));
         json_add_text(json, "working_dir", text_member(settings, "WorkingDir"));
-        json_object_object_add(json, "annotations",
-                               take(member(facts->manifest->json, "annotations", json_type_object)));
-        json_object_object_add(json, "size", json_object_new_int64(facts->layers_size));
-        json_object_object_add(json, "layers", layers_json(facts->layers, facts->n_layers));
+        json_add_member_or_null(json, "annotations",
+                                take(member(facts->manifest->json, "annotations", json_type_object)));
+        json_add_member(json, "size", json_object_new_int64(facts->layers_size));
+        json_add_member(json, "layers", layers_json(facts->layers, facts->n_layers));
         return json;
 }
 
@@ -378,7 +382,7 @@ int command_inspect(struct context *context, struct cip_error *error)
                 json_object_put(json);
                 return r;
         }
-        return json ? output_json(context, json, error) : text_write(context, &text, error);
+        return context->arguments->json ? output_json(context, json, error) : text_write(context, &text, error);
 }
 
 /* ---- manifest and config, as they are ---- */
@@ -423,16 +427,18 @@ static int write_json(struct context *context, const char *digest, bool verified
 {
         struct json_object *parsed = NULL;
         struct json_object *json = json_object_new_object();
+        int r;
 
         json_add_text(json, "reference", context->arguments->operands[0]);
         json_add_text(json, "digest", digest);
-        json_object_object_add(json, "verified", json_object_new_boolean(verified));
-        json_object_object_add(json, "size", json_object_new_int64((int64_t)len));
+        json_add_member(json, "verified", json_object_new_boolean(verified));
+        json_add_member(json, "size", json_object_new_int64((int64_t)len));
         /* Bytes that are no JSON could not be told in JSON either. */
-        if (json_parse(data, len, DEPTH_MAX, &parsed, NULL) == 0)
-                json_object_object_add(json, "text", json_object_new_string_len(data, (int)len));
+        r = json_parse(data, len, DEPTH_MAX, &parsed, NULL);
+        if (r == 0 || r == -ENOMEM)
+                json_add_member(json, "text", json_object_new_string_len(data, (int)len));
         else
-                json_object_object_add(json, "text", NULL);
+                json_add_member_or_null(json, "text", NULL);
         json_object_put(parsed);
         return output_json(context, json, error);
 }

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/io.h"
+#include "protocol/message.h"
 
 int context_open_session(struct context *context, struct cip_session **ret, struct cip_error *error)
 {
@@ -85,8 +86,7 @@ int output_json(struct context *context, struct json_object *take_json, struct c
         const char *text;
         size_t len = 0;
 
-        text = take_json ? json_object_to_json_string_length(take_json, JSON_C_TO_STRING_NOSLASHESCAPE, &len)
-                         : NULL;
+        text = json_text(take_json, JSON_C_TO_STRING_NOSLASHESCAPE, &len);
         if (text)
                 line = malloc(len + 1);
         if (!line) {
@@ -106,5 +106,8 @@ void json_add_text(struct json_object *object, const char *name, const char *tex
 
         if (safe)
                 text_make_safe(safe, len * 3 + 4, text, len);
-        json_object_object_add(object, name, safe ? json_object_new_string(safe) : NULL);
+        if (text)
+                json_add_member(object, name, safe ? json_object_new_string(safe) : NULL);
+        else
+                json_add_member_or_null(object, name, NULL);
 }

@@ -215,8 +215,8 @@ static int clean_up_after(struct cip_session *session, struct answer *answer)
         if (pipeid == 0)
                 return 0;
         args = json_object_new_array();
-        if (args && json_object_array_add(args, json_object_new_uint64(pipeid)) == 0 &&
-            session_submit(session, "FinishPipe", args, NULL, NULL, NULL) == 0)
+        json_add_item(args, json_object_new_uint64(pipeid));
+        if (args && session_submit(session, "FinishPipe", args, NULL, NULL, NULL) == 0)
                 return 0;
         return session->broken ? session->reason.errnum
                                : session_break(session, CIP_ERROR_LOCAL, -ENOMEM, "FinishPipe: out of memory");

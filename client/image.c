@@ -39,7 +39,8 @@ static int open_image(struct cip_session *session, const char *method, const cha
         uint64_t id = 0;
         int r;
 
-        if (!args || json_object_array_add(args, json_object_new_string(reference)) < 0)
+        json_add_item(args, json_object_new_string(reference));
+        if (!args)
                 return out_of_memory(method, error);
         r = session_check_cancel(session, error);
         if (r == 0)
@@ -87,7 +88,8 @@ static int make_args(const struct cip_image *image, struct json_object **ret)
 {
         CLEANUP(cleanup_json) struct json_object *args = json_object_new_array();
 
-        if (!args || json_object_array_add(args, json_object_new_uint64(image->id)) < 0)
+        json_add_item(args, json_object_new_uint64(image->id));
+        if (!args)
                 return -ENOMEM;
         *ret = STEAL(args);
         return 0;
@@ -146,13 +148,19 @@ static int fetch_value(struct cip_image *image, const char *method, size_t max, 
         return r;
 }
 
-static bool has_digest(const char *data, size_t len, const char *digest)
+/* Returns 0 or -ENOMEM. */
+static int has_digest(const char *data, size_t len, const char *digest, bool *ret)
 {
         enum digest_algorithm algorithm;
         char found[DIGEST_TEXT_SIZE];
 
-        return digest_parse(digest, &algorithm) && digest_of(algorithm, data, len, found) == 0 &&
-               strcmp(found, digest) == 0;
+        *ret = false;
+        if (!digest_parse(digest, &algorithm))
+                return 0;
+        if (digest_of(algorithm, data, len, found) < 0)
+                return -ENOMEM;
+        *ret = strcmp(found, digest) == 0;
+        return 0;
 }
 
 /* ---- manifest ---- */
@@ -204,8 +212,9 @@ static int check_manifest(struct cip_image *image, struct cip_error *error)
         if (!digest_parse(image->digest, NULL))
                 return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "GetManifest: \"%s\" is no digest",
                                  image->digest);
-        image->verified = has_digest(image->manifest, image->manifest_len, image->digest);
-        r = manifest_parse(image->manifest, image->manifest_len, &image->parsed, &why);
+        r = has_digest(image->manifest, image->manifest_len, image->digest, &image->verified);
+        if (r == 0)
+                r = manifest_parse(image->manifest, image->manifest_len, &image->parsed, &why);
         if (r == -ENOMEM)
                 return out_of_memory("GetManifest", error);
         if (r < 0)
@@ -291,6 +300,7 @@ static int fetch_config(struct cip_image *image, char **ret, size_t *ret_len, st
         const struct content *config = &image->parsed->config;
         struct cip_error why = {0};
         size_t len = 0;
+        bool matches;
         int r;
 
         if (strcmp(config->media_type, MEDIA_OCI_CONFIG) != 0)
@@ -298,7 +308,9 @@ static int fetch_config(struct cip_image *image, char **ret, size_t *ret_len, st
         r = fetch_value(image, "GetFullConfig", MANIFEST_MAX, &text, &len, NULL, error);
         if (r < 0)
                 return r;
-        if (has_digest(text, len, config->digest)) {
+        if (has_digest(text, len, config->digest, &matches) < 0)
+                return out_of_memory("GetFullConfig", error);
+        if (matches) {
                 *ret = STEAL(text);
                 *ret_len = len;
                 return 0;

@@ -170,6 +170,8 @@ static int set_command(struct context *context, struct cip_error *error)
         if (!line || !*line)
                 return 0;
         r = cip_options_set_command_line(context->options, line);
+        if (r == -ENOMEM)
+                return error_set(error, CIP_ERROR_LOCAL, r, "out of memory");
         return r < 0 ? error_set(error, CIP_ERROR_LOCAL, r, "%s: '%s' is no command", from, line) : 0;
 }
 
@@ -290,9 +292,13 @@ static int exit_status(const struct context *context, int r, const struct cip_er
 /* Says what went wrong and what to do. Returns the exit status. */
 static int report(const struct context *context, int r, struct cip_error *error)
 {
-        int status = exit_status(context, r, error);
         const char *transport = NULL;
+        int status;
 
+        /* Wherever it is, it is this machine that ran out. */
+        if (r == -ENOMEM && error->error_class != CIP_ERROR_LOCAL)
+                error_set(error, CIP_ERROR_LOCAL, r, "out of memory");
+        status = exit_status(context, r, error);
         /* `cip manifest .. | head -1` has what it wanted. */
         if (context->reader_is_gone)
                 return status;
@@ -352,6 +358,7 @@ static int print_version(void)
 static void context_clear(struct context *context)
 {
         cip_options_free(context->options);
+        fd_clear(&cancel_fd);
 }
 
 static int run_command(const struct arguments *arguments)

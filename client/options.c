@@ -439,7 +439,7 @@ static int format_credentials(const struct cip_options *options, char **ret, siz
                         options->credentials[i].auth);
         fputs("}}\n", stream);
         failed = ferror(stream);
-        failed |= fclose(stream) != 0;
+        failed |= fclose(stream) != 0 || !*ret;
         return failed ? -ENOMEM : 0;
 }
 

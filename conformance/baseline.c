@@ -342,7 +342,8 @@ bool baseline_entry_holds(const struct baseline_entry *entry, struct version pro
         for (size_t i = 0; i < entry->n_releases; i++) {
                 const struct release_range *range = &entry->releases[i];
 
-                if (range->first.major == 0 ? in_range(range, protocol) : has_release && in_range(range, skopeo))
+                if (range->first.major == 0 ? in_range(range, protocol)
+                                            : has_release && in_range(range, skopeo))
                         return true;
         }
         return false;

@@ -38,8 +38,8 @@ struct baseline_entry {
         char *defect, *reference;
         char *effect, *reproducer;          /* NULL in a client's, and where a report does not have them */
         char *mention, *transcript, *shows; /* may be NULL */
-        char *faults;                       /* globs over keys of cip-fuzz's faults, '|' between them; may be NULL */
-        bool sometimes;                     /* a pass does not mean that it is fixed */
+        char *faults;   /* globs over keys of cip-fuzz's faults, '|' between them; may be NULL */
+        bool sometimes; /* a pass does not mean that it is fixed */
 };
 
 struct baseline {

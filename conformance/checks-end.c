@@ -432,10 +432,10 @@ static void run_after_sigpipe(struct check_context *c)
         record_end(c, "NoSuchMethodRecordPipe", SIGPIPE);
 }
 
-#define END_ROW(name, check_level, from, anchor, text, function, starts)                      \
-        {                                                                                     \
-                .id = "end/" name, .level = (check_level), .since = from, .requires = (text), \
-                .reference = (anchor), .run = (function), .own_start = (starts)               \
+#define END_ROW(name, check_level, from, anchor, text, function, starts)                        \
+        {                                                                                       \
+                .id = "end/" name, .level = (check_level), .since = (from), .requires = (text), \
+                .reference = (anchor), .run = (function), .own_start = (starts)                 \
         }
 
 #define END_RULE(name, check_level, text, anchor, function, starts) \

@@ -908,7 +908,7 @@ const struct check checks_images[] = {
                 .level = LEVEL_SHOULD,
                 .since = VERSION_OLDEST,
                 .requires = "Where a list lacks the variant, the best older one is picked.",
-                .reference = "platform-variant",
+                .reference = "platform-variant flag-override",
                 .run = variant_falls_back,
                 .own_start = true,
         },

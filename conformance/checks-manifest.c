@@ -605,7 +605,8 @@ static char *filled_up(struct check_context *c, const char *before, const char *
                 check_error(c, "out of memory");
         memcpy(text, before, strlen(before));
         memset(text + strlen(before), 'x', fill);
-        memcpy(text + strlen(before) + fill, behind, strlen(behind) + 1);
+        memcpy(text + strlen(before) + fill, behind, strlen(behind));
+        text[size] = '\0';
         return text;
 }
 

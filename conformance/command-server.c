@@ -80,7 +80,8 @@ static void print_help(void)
              "Starts COMMAND for each check in a closed world of its own and reports where it falls short.\n");
         options_print(rows, ARRAY_SIZE(rows), stdout);
         report_print_formats(stdout);
-        puts("\nThe group load (very much, and for long) runs only where a filter names it: --filter load, --filter 'load/ten-*'.\n"
+        puts("\nThe group load (very much, and for long) runs only where a filter names it: --filter load, "
+             "--filter 'load/ten-*'.\n"
              "load/an-hour takes a minute, and with --timeout 3600 an hour.\n"
              "\nExit status: 0 nothing new falls short; 1 the server falls short, or no longer does where it "
              "is known\n"

@@ -33,8 +33,8 @@ int command_diff(const char *const *argv);
 int command_list(const char *const *argv);
 int command_explain(const char *const *argv);
 
-extern const struct option_table server_options, client_options, matrix_options, diff_options,
-        list_options, explain_options;
+extern const struct option_table server_options, client_options, matrix_options, diff_options, list_options,
+        explain_options;
 
 /* Answers what may stand in place of the last of @words, NULL-terminated, which are argv's behind the name. */
 void complete(const struct command *commands, size_t n_commands, const char *const *words, FILE *out);

@@ -109,7 +109,7 @@ void complete(const struct command *commands, size_t n_commands, const char *con
 
         for (size_t i = 0; i < n_commands; i++)
                 n_options += commands[i].options->n_rows;
-        options = calloc(n_options, sizeof(*options));
+        options = calloc(n_options + 1, sizeof(*options));
         if (!all || !options)
                 return;
         n_options = 0;

@@ -91,8 +91,8 @@ static void judge(const struct job *job, const struct subject *subject, struct p
                         return;
                 ret->exit_status = 1;
                 snprintf(ret->message, sizeof(ret->message),
-                         "%s speaks version %s of the protocol; no client of today takes less than 0.2.3", command,
-                         job->value);
+                         "%s speaks version %s of the protocol; no client of today takes less than 0.2.3",
+                         command, job->value);
                 snprintf(ret->advice, sizeof(ret->advice), "use a skopeo of 1.6 or later");
         } else {
                 bool bare = subject->profile == PROFILE_BARE;

@@ -143,7 +143,7 @@ static void make_line(const struct progress *progress, size_t done, size_t n, co
         }
         fprintf(out, "; %zu under way", n_running);
         print_slow(running, n_running, now, out);
-        if (fclose(out) == 0)
+        if (fclose(out) == 0 && text)
                 text_make_safe(ret, size, text, len);
 }
 

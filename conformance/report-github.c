@@ -228,7 +228,7 @@ static void print_known(const struct matrix *matrix, FILE *out)
         if (!all.ids)
                 return;
         print_kind(matrix, &known, &left, &all, out);
-        if (fclose(all.ids) == 0 && all.n > 0)
+        if (fclose(all.ids) == 0 && ids && all.n > 0)
                 fprintf(out, "::notice title=cip-conformance%%3A %zu known to fall short::%s\n", all.n, ids);
 }
 

@@ -84,7 +84,7 @@ static void print_transcript(const char *transcript, FILE *out)
         if (!memory)
                 return;
         transcript_print(transcript, "", memory);
-        if (fclose(memory) == 0)
+        if (fclose(memory) == 0 && text)
                 text_print_lines(text, "| ", escapes_xml, out);
 }
 

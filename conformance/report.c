@@ -24,7 +24,8 @@ const struct report_format report_formats[] = {
         {"junit", "JUnit XML", report_junit, report_junit_matrix},
         {"json", "everything, for programs", report_json, report_json_matrix},
         {"html", "one page to read, to filter and to print", report_html, report_html_matrix},
-        {"github", "annotations of GitHub Actions, into the log of a step", report_github, report_github_matrix},
+        {"github", "annotations of GitHub Actions, into the log of a step", report_github,
+         report_github_matrix},
         {"markdown", "tables and lists, for the summary of a job", report_markdown, report_markdown_matrix},
 };
 const size_t n_report_formats = ARRAY_SIZE(report_formats);
@@ -142,7 +143,7 @@ int report_write_by(const struct report *report, report_printer *print, const vo
         if (!memory)
                 return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot write a report");
         print(data_to_print, report, memory, !report->path && wants_colour(stdout));
-        if (fclose(memory) != 0)
+        if (fclose(memory) != 0 || !data)
                 return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot write a report");
         if (!report->path)
                 r = fwrite(data, 1, len, stdout) == len && fflush(stdout) == 0 ? 0 : -errno;

@@ -90,7 +90,7 @@ extern const struct report_format report_formats[];
 extern const size_t n_report_formats;
 
 /* For --help: the table's names. */
-#define REPORT_HELP                                                 \
+#define REPORT_HELP                                                   \
         "human, tap, tap13, junit, json, html, github or markdown,\n" \
         "to FILE or to stdout (many; default: human)"
 

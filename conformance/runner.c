@@ -63,9 +63,11 @@ void job_clear(struct job *job)
         free(job->transcript);
         free(job->stderr_text);
         free(job->log);
-        *job = (struct job){
-                .check = job->check, .subject = job->subject, .repeat = job->repeat, .waits = job->waits,
-                .timeout = job->timeout};
+        *job = (struct job){.check = job->check,
+                            .subject = job->subject,
+                            .repeat = job->repeat,
+                            .waits = job->waits,
+                            .timeout = job->timeout};
 }
 
 /* ---- starting one ---- */
@@ -262,6 +264,9 @@ static void remove_files(struct runner *runner, const struct slot *slot)
 {
         struct stat st;
 
+        /* Without memory they had no names, and so are not there. */
+        if (!slot->folder || !slot->transcript || !slot->log)
+                return;
         remove_tree_at(AT_FDCWD, slot->folder);
         if (!runner->options.keep) {
                 unlink(slot->transcript);

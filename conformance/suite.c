@@ -238,11 +238,12 @@ static size_t make_jobs(struct suite *suite)
                         const struct check *check = suite->checks[i];
 
                         if (judge_version(check, suite->subject->version, NULL, 0))
-                                suite->jobs[n++] = (struct job){.check = check,
-                                                                .subject = suite->subject,
-                                                                .repeat = r,
-                                                                .timeout = settings->timeout_given ? 0 : check->timeout_s,
-                                                                .waits = suite->waits && suite->waits(check)};
+                                suite->jobs[n++] =
+                                        (struct job){.check = check,
+                                                     .subject = suite->subject,
+                                                     .repeat = r,
+                                                     .timeout = settings->timeout_given ? 0 : check->timeout_s,
+                                                     .waits = suite->waits && suite->waits(check)};
                 }
                 if (settings->shuffle)
                         shuffle(suite->jobs + first, n - first, &state);

@@ -58,8 +58,8 @@ static char shortfall_session[] = "{\"t\":0.1,\"event\":\"packet\",\"dir\":\">\"
 static char shortfall_stderr[] = "line\n\033[2J\xff\xfe <b>\n", shortfall_log[] = "tab\there";
 static const struct job shortfall_job = {
         .transcript = shortfall_session, .stderr_text = shortfall_stderr, .log = shortfall_log};
-static char changed_text[] = "pass, fail", defect[] = "It is known.", reference[] = "docs/protocol.md#known",
-            proof[] = "proof.jsonl";
+static char changed_text[] = "pass, fail", defect[] = "It is known.",
+            reference[] = "docs/protocol.md#known-defects", proof[] = "proof.jsonl";
 static const struct baseline_entry known_entry = {
         .defect = defect, .reference = reference, .transcript = proof};
 static const struct check unknown_check = {

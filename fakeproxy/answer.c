@@ -69,16 +69,15 @@ static struct json_object *answer_object(const struct server *server, struct ans
         if (!object)
                 return NULL;
         if (!lean || success)
-                json_object_object_add(object, "success", json_object_new_boolean(success));
+                json_add_member(object, "success", json_object_new_boolean(success));
         if (!lean || answer->value)
-                json_object_object_add(object, "value", json_object_get(answer->value));
+                json_add_member_or_null(object, "value", json_object_get(answer->value));
         if (!lean || answer->pipeid)
-                json_object_object_add(object, "pipeid", json_object_new_int64(answer->pipeid));
+                json_add_member(object, "pipeid", json_object_new_int64(answer->pipeid));
         if (has_error_code(server) && (!lean || answer->code))
-                json_object_object_add(object, "error_code",
-                                       json_object_new_string(error_code_name(answer->code)));
+                json_add_member(object, "error_code", json_object_new_string(error_code_name(answer->code)));
         if (!lean || (error && *error))
-                json_object_object_add(object, "error", json_object_new_string(error ? error : ""));
+                json_add_member(object, "error", json_object_new_string(error ? error : ""));
         return object;
 }
 

@@ -59,7 +59,7 @@ static bool fail(struct scanner *s, const char *context)
         fputs("invalid character '", to);
         go_quote_byte(to, peek(s));
         fprintf(to, "' %s", context);
-        s->no_memory = fclose(to) != 0;
+        s->no_memory = fclose(to) != 0 || !s->problem;
         return false;
 }
 

@@ -175,7 +175,7 @@ char *go_quote(const char *text)
                         quote_character(to, (uint32_t)c, '"');
         }
         fputc('"', to);
-        if (fclose(to)) {
+        if (fclose(to) || !quoted) {
                 free(quoted);
                 return NULL;
         }

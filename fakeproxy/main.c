@@ -245,7 +245,10 @@ static int act(const struct options *options)
         default:
                 return serve(options);
         }
-        return fflush(stdout) || ferror(stdout) ? 1 : status;
+        if (fflush(stdout) == 0 && !ferror(stdout))
+                return status;
+        fprintf(stderr, "cip-fakeproxy: cannot write to standard output: %s\n", strerror(errno));
+        return 2;
 }
 
 /* Skopeo knows of no such thing: by its name we do not either. */

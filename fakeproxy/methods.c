@@ -724,11 +724,10 @@ static struct json_object *layer_array(const struct server *server, const struct
                 struct json_object *object = json_object_new_object();
                 int64_t size = server->b.lists_wrong_layer_sizes ? -1 : layer->size;
 
-                json_object_object_add(object, "digest", json_object_new_string(layer->digest));
-                json_object_object_add(object, "size", json_object_new_int64(size));
-                json_object_object_add(object, "media_type",
-                                       json_object_new_string(layer_media_type(server, layer)));
-                json_object_array_add(array, object);
+                json_add_member(object, "digest", json_object_new_string(layer->digest));
+                json_add_member(object, "size", json_object_new_int64(size));
+                json_add_member(object, "media_type", json_object_new_string(layer_media_type(server, layer)));
+                json_add_item(array, object);
         }
         return array;
 }
@@ -740,14 +739,18 @@ static void get_layer_info(struct server *server, struct json_object *args, stru
 {
         struct open_image *found = take_loaded_image(server, json_object_array_get_idx(args, 0), answer);
         struct json_object *layers;
+        size_t len = 0;
 
         if (!found)
                 return;
         layers = layer_array(server, image_parsed_manifest(found->image));
+        if (!json_text(layers, JSON_C_TO_STRING_PLAIN, &len)) {
+                json_object_put(layers);
+                answer_fail(answer, ERROR_CODE_OTHER, "out of memory");
+                return;
+        }
         /* Clients read no more than a server does. */
-        if (!server->b.sends_large_layer_info &&
-            strlen(json_object_to_json_string_ext(layers, JSON_C_TO_STRING_PLAIN)) + REPLY_REST >
-                    PACKET_REQUEST_MAX) {
+        if (!server->b.sends_large_layer_info && len + REPLY_REST > PACKET_REQUEST_MAX) {
                 json_object_put(layers);
                 answer_fail(answer, ERROR_CODE_OTHER, "too many layers for one packet");
                 return;
@@ -1217,7 +1220,7 @@ static void shorten_error(struct answer *answer)
                 return;
         while (len > 0 && ((unsigned char)answer->error[len] & 0xc0) == 0x80)
                 len--;
-        strcpy(answer->error + len, "..");
+        memcpy(answer->error + len, "..", sizeof(".."));
 }
 
 void method_execute(struct server *server, const struct request *request, struct answer *ret)

@@ -705,7 +705,7 @@ static void client_gone(struct server *server)
 static void loop(struct server *server)
 {
         while (!server->ended) {
-                bool progress = server->pipes && pump_all(server), waits;
+                bool progress = server->pipes && pump_all(server), waits, had_out;
                 short events;
 
                 if (progress)
@@ -721,8 +721,12 @@ static void loop(struct server *server)
                         server->b.waits_for_pipes_at_end = false;
                         server_end(server, 0);
                 }
+                had_out = server->out != NULL;
                 if (server->ended || !outgoing_flush(server))
                         break;
+                /* An end may have waited for that alone: then no event will come. */
+                if (had_out && !server->out && server->input_ended)
+                        continue;
                 waits = server->pipes && finish_is_waited_for(server);
                 events = wait_for_events(server, waits);
                 if (events & POLLIN)

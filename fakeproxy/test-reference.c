@@ -72,7 +72,9 @@ START_TEST(test_an_error_that_was_cut_is_made_whole)
 
         memset(reference + 7, 't', sizeof(reference) - 8);
         reference[sizeof(reference) - 1] = '\0';
-        snprintf(message, sizeof(message), "no descriptor found for reference \"%s", reference + 7);
+        /* Just as much as there is room for. */
+        snprintf(message, sizeof(message), "no descriptor found for reference \"%.*s",
+                 (int)(sizeof(message) - sizeof("no descriptor found for reference \"")), reference + 7);
         whole = reference_whole_error(reference, message);
         ck_assert_ptr_nonnull(whole);
         ck_assert_uint_eq(strlen(whole),

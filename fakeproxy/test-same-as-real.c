@@ -321,8 +321,9 @@ static void forget_temporary(char *text)
         for (from = name; from > text && from[-1] != '"' && from[-1] != ' ' && from[-1] != '\\';)
                 from--;
         end = name + strcspn(name, "/\"\\ ");
-        memcpy(from, "TMP", 3);
-        memmove(from + 3, end, strlen(end) + 1);
+        for (const char *word = "TMP"; *word; word++)
+                *from++ = *word;
+        memmove(from, end, strlen(end) + 1);
 }
 
 /* The reply with the pipe's number put to 1, without temporary folders. The caller frees. */

@@ -754,6 +754,13 @@ START_TEST(test_ends_at_events)
         ck_assert_int_eq(drive_wait(&stage.drive), 6);
         stage_clear(&stage);
 
+        /* Nothing else happens behind the delay: no other event wakes it. */
+        stage = (struct stage){0};
+        begin_open(&stage, "{\"when\": {\"method\": \"Shutdown\"}, \"delay_ms\": 300}");
+        drive_send(&stage.drive, CALL("Shutdown", ""));
+        ck_assert_int_eq(drive_wait(&stage.drive), 0);
+        stage_clear(&stage);
+
         stage = (struct stage){0};
         begin_open(&stage,
                    "{\"when\": {\"method\": \"GetManifest\"}, \"data\": [{\"send\": 9}, {\"exit\": 4}]}");

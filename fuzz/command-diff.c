@@ -20,6 +20,7 @@ static const struct option_row rows[] = {
         {"findings", "DIR", "where differences are written (default: findings)", take_findings},
         {"help", NULL, "print this", take_help},
 };
+const struct option_table diff_options = {rows, ARRAY_SIZE(rows)};
 
 /* ---- the way of two servers ---- */
 
@@ -68,7 +69,7 @@ static int try_sequence(struct hunt *hunt, void *state, struct trial *trial, str
         if (r == 0)
                 r = drive(pair->b, trial->sequence, &options, &b, error);
         if (r == 0) {
-                trial->piece.steps = a.end_step;
+                trial->piece.steps = a.end_step ? a.end_step : 1;
                 trial->piece.slowest = a.slowest > b.slowest ? a.slowest : b.slowest;
                 trial->piece.n_faults = runs_differ(trial->sequence, &a, &b, &trial->piece.faults[0]);
                 trial->stderr_text = STEAL(a.stderr_text);

@@ -43,18 +43,20 @@ static const struct option_row replay_rows[] = {
         {"deadline", "SECONDS", "no answer for so long, while the server sleeps, is a fault (default: 10)",
          take_deadline},
         {"transcript", "FILE", "write the session down", take_transcript},
-        {"profile", "NAME", "skopeo (default) or bare: COMMAND --sockfd 3", take_profile},
+        {"profile", "skopeo|bare", "skopeo (default) or bare: COMMAND --sockfd 3", take_profile},
         {"help", NULL, "print this", take_help},
 };
+const struct option_table replay_options = {replay_rows, ARRAY_SIZE(replay_rows)};
 
 static const struct option_row minimize_rows[] = {
         {"output", "FILE", "where the steps go (default: stdout)", take_output},
         {"time", "SECONDS", "how long it may take (default: 600)", take_time},
         {"deadline", "SECONDS", "no answer for so long, while the server sleeps, is a fault (default: 10)",
          take_deadline},
-        {"profile", "NAME", "skopeo (default) or bare: COMMAND --sockfd 3", take_profile},
+        {"profile", "skopeo|bare", "skopeo (default) or bare: COMMAND --sockfd 3", take_profile},
         {"help", NULL, "print this", take_help},
 };
+const struct option_table minimize_options = {minimize_rows, ARRAY_SIZE(minimize_rows)};
 
 /* Runs the steps once. 1: the fault that is looked for shows; 0: it does not; negative errno with @error. */
 static int try_once(struct replay *replay, const struct sequence *sequence, const char *transcript,

@@ -20,12 +20,13 @@ static const struct option_row rows[] = {
         {"known", "FILE", "a baseline with what is known (default: the known defects of released skopeos)",
          take_known},
         {"no-known", NULL, "nothing is known", take_no_known},
-        {"profile", "NAME",
+        {"profile", "skopeo|bare",
          "how the server is called:\nskopeo: COMMAND experimental-image-proxy (default)\nbare: COMMAND "
          "--sockfd 3",
          take_profile},
         {"help", NULL, "print this", take_help},
 };
+const struct option_table server_options = {rows, ARRAY_SIZE(rows)};
 
 /* ---- the way of one server ---- */
 
@@ -64,7 +65,7 @@ static void tell_states(const struct sequence *sequence, const struct run *run)
 
 void hunt_judge(struct hunt *hunt, const struct sequence *sequence, const struct run *run, struct piece *ret)
 {
-        ret->steps = run->end_step;
+        ret->steps = run->end_step ? run->end_step : 1;
         ret->slowest = run->slowest;
         ret->n_faults = oracles_judge(&(struct evidence){sequence, run, hunt->ground.images}, ret->faults,
                                       ENGINE_FAULTS_MAX);

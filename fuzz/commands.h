@@ -28,6 +28,8 @@ int command_diff(const char *const *argv);
 int command_replay(const char *const *argv);
 int command_minimize(const char *const *argv);
 
+extern const struct option_table server_options, client_options, diff_options, replay_options, minimize_options;
+
 /* Says on stderr what is wrong, and returns EXIT_USAGE. */
 int fail_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -297,7 +297,8 @@ static bool relent(struct session *session)
 static void wait_answers(struct session *session)
 {
         while (oldest_asked(session) && !session->server_ended && !session->stopped) {
-                if (oldest_asked(session)->leave && relent(session))
+                /* What came meanwhile may have been the answer. */
+                if (oldest_asked(session)->leave && (relent(session) || !deadline_passed(session->deadline)))
                         continue;
                 if (!wait_round(session, session->deadline) && deadline_passed(session->deadline)) {
                         uint64_t before, after;
@@ -393,10 +394,17 @@ static void note_request(struct session *session, const struct step *step, const
                 return;
         if (!method || method->id != METHOD_FINISH_PIPE)
                 pipe = 0;
+        /* Ids come again: it is the latest pipe that has it. */
+        for (size_t i = session->run->n_pipes; pipe && i > pipe; i--)
+                if (session->run->pipes[i - 1].pipeid == session->run->pipes[pipe - 1].pipeid)
+                        pipe = (unsigned)i;
         session->asked[session->n_asked++] =
                 (struct asked){.step = session->step, .method = method, .pipe = pipe, .leave = step->leave};
         if (pipe) {
-                session->run->pipes[pipe - 1].finish_sent = true;
+                /* One with other arguments may be refused, and leave the pipe as it was. */
+                session->run->pipes[pipe - 1].finish_sent |=
+                        json_object_array_length(request.args) == 1 &&
+                        json_object_is_type(json_object_array_get_idx(request.args, 0), json_type_int);
                 session->readers[pipe - 1].wanted |= !step->leave;
         }
 }

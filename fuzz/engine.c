@@ -5,9 +5,11 @@
  */
 #include "fuzz/engine.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -42,9 +44,12 @@ struct word {
         int error; /* negative: the worker has ended, and why */
         union {
                 struct fault fault;
-                char message[sizeof(((struct cip_error *)0)->message)];
+                char message[FAULT_SENTENCE_SIZE];
         } u;
 };
+
+/* So that the words of two workers do not mix. */
+static_assert(sizeof(struct word) <= PIPE_BUF, "a word is written in one piece");
 
 static struct counters *counters;
 static struct deadline over = {UINT64_MAX};
@@ -123,7 +128,8 @@ static _Noreturn void run_worker(const struct engine_options *options, const str
                 job->end(state);
         if (r < 0) {
                 word.error = r;
-                memcpy(word.u.message, error.message, sizeof(word.u.message));
+                snprintf(word.u.message, sizeof(word.u.message), "%.*s", FAULT_SENTENCE_SIZE - 1,
+                         error.message);
                 tell(out, &word);
         }
         _exit(r < 0);
@@ -153,6 +159,21 @@ static bool take_signal(void)
 bool engine_is_over(void)
 {
         return ended || take_signal() || deadline_passed(over);
+}
+
+void engine_stop(void)
+{
+        over = (struct deadline){0};
+}
+
+struct deadline engine_deadline(double seconds, double late_seconds)
+{
+        struct deadline soon = deadline_in_seconds(seconds);
+        uint64_t late_ns = (uint64_t)(late_seconds * 1e9);
+
+        if (engine_is_over())
+                return deadline_in_seconds(late_seconds);
+        return over.ns > UINT64_MAX - late_ns ? soon : deadline_min(soon, (struct deadline){over.ns + late_ns});
 }
 
 bool engine_interrupted(void)
@@ -276,6 +297,8 @@ int engine_run(const struct engine_options *options, const struct engine_job *jo
         counters = mmap(NULL, sizeof(*counters), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (counters == MAP_FAILED)
                 return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot count");
+        ended = false;
+        interrupted = 0;
         sigemptyset(&set);
         sigaddset(&set, SIGINT);
         sigaddset(&set, SIGTERM);

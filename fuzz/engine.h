@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/cip-error.h"
+#include "base/deadline.h"
 #include "fuzz/oracle.h"
 
 #define ENGINE_FAULTS_MAX 8
@@ -66,6 +67,12 @@ void engine_state(const char *word);
 
 /* The time left, for what the caller does meanwhile; and whether a signal asked to end. */
 bool engine_is_over(void);
+
+/* In @seconds, but no more than @late_seconds after the time is over. */
+struct deadline engine_deadline(double seconds, double late_seconds);
+
+/* Ends the run: it makes no sense any more. */
+void engine_stop(void);
 
 /* A signal asked to end: what the caller does, it does in a hurry. */
 bool engine_interrupted(void);

@@ -24,11 +24,22 @@
 
 #define FINDING_MAX ((size_t)1024 * 1024)
 #define NAME_MAX_LEN 100
+#define SCENARIO_FOLDER "scenario"
+
+static bool is_folder(const char *path)
+{
+        struct stat st;
+
+        return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
 
 int finding_judge_folder(const char *folder, struct cip_error *error)
 {
         if (mkdir(folder, 0777) < 0 && errno != EEXIST)
                 return error_set_errno(error, CIP_ERROR_LOCAL, -errno, "cannot make the folder %s", folder);
+        if (access(folder, F_OK) == 0 && !is_folder(folder))
+                return error_set(error, CIP_ERROR_LOCAL, -ENOTDIR,
+                                 "cannot write findings to %s: it is no folder", folder);
         if (access(folder, W_OK | X_OK) < 0)
                 return error_set_errno(error, CIP_ERROR_LOCAL, -errno, "cannot write to %s", folder);
         return 0;
@@ -57,12 +68,34 @@ static void add(struct json_object *object, const char *key, const char *text)
         json_object_object_add(object, key, json_object_new_string(text ? text : ""));
 }
 
+/* The command of a scenario, with its folder filled in. */
+static void add_scenario_again(struct json_object *object, const struct finding *finding, const char *path)
+{
+        CLEANUP(cleanup_free) char *folder = NULL;
+        CLEANUP(cleanup_free) char *line = NULL;
+        const char *words[64];
+        size_t n = 0;
+
+        if (asprintf(&folder, "%s/" SCENARIO_FOLDER, path) < 0)
+                folder = NULL;
+        for (; finding->again[n] && folder && n + 1 < ARRAY_SIZE(words); n++)
+                words[n] = strcmp(finding->again[n], FINDING_SCENARIOS) == 0 ? folder : finding->again[n];
+        words[n] = NULL;
+        line = shell_quote(words);
+        add(object, "again", line);
+}
+
 /* The command line that shows it again. */
 static void add_again(struct json_object *object, const struct finding *finding, const char *path)
 {
         const char *words[64] = {"cip-fuzz", "replay"};
         CLEANUP(cleanup_free) char *line = NULL;
         size_t n = 2;
+
+        if (finding->again) {
+                add_scenario_again(object, finding, path);
+                return;
+        }
 
         if (finding->bare) {
                 words[n++] = "--profile";
@@ -83,6 +116,7 @@ static void add_again(struct json_object *object, const struct finding *finding,
 static int write_json(int folder, const struct finding *finding, const char *path, struct cip_error *error)
 {
         CLEANUP(cleanup_json) struct json_object *object = json_object_new_object();
+        const struct sequence *sequence = finding->sequence;
         const char *text;
 
         json_object_object_add(object, "finding", json_object_new_int(1));
@@ -93,9 +127,12 @@ static int write_json(int folder, const struct finding *finding, const char *pat
         add(object, "effect", finding->fault->oracle->about);
         add(object, "release", finding->release);
         add(object, "protocol", finding->protocol);
-        json_object_object_add(object, "seed", json_object_new_uint64(finding->sequence->seed));
-        json_object_object_add(object, "number", json_object_new_uint64(finding->sequence->number));
-        json_object_object_add(object, "steps", json_object_new_uint64(finding->sequence->n_steps));
+        json_object_object_add(object, "seed",
+                               json_object_new_uint64(sequence ? sequence->seed : finding->seed));
+        json_object_object_add(object, "number",
+                               json_object_new_uint64(sequence ? sequence->number : finding->number));
+        if (sequence)
+                json_object_object_add(object, "steps", json_object_new_uint64(sequence->n_steps));
         add_again(object, finding, path);
         text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
         return replace_file_at(folder, "finding.json", text, strlen(text), error);
@@ -121,19 +158,43 @@ static int copy_transcript(int folder, const char *path, struct cip_error *error
         return r < 0 ? r : replace_file_at(folder, "transcript.jsonl", text, len, error);
 }
 
+static int write_scenario(int folder, const struct finding *finding, struct cip_error *error)
+{
+        CLEANUP(cleanup_free) char *name = NULL;
+
+        if (asprintf(&name, SCENARIO_FOLDER "/%s.json", finding->scenario_name) < 0) {
+                name = NULL;
+                return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot write the scenario");
+        }
+        if (mkdirat(folder, SCENARIO_FOLDER, 0777) < 0)
+                return error_set_errno(error, CIP_ERROR_LOCAL, -errno, "cannot write the scenario");
+        return replace_file_at(folder, name, finding->scenario, strlen(finding->scenario), error);
+}
+
+static int write_text(int folder, const char *name, const char *text, struct cip_error *error)
+{
+        return text ? replace_file_at(folder, name, text, strlen(text), error) : 0;
+}
+
 static int fill(const char *path, const struct finding *finding, const char *final, struct cip_error *error)
 {
         CLEANUP_FD int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        const char *text = finding->stderr_text;
-        int r;
+        int r = 0;
 
         if (folder < 0)
                 return error_set_errno(error, CIP_ERROR_LOCAL, -errno, "cannot open %s", path);
-        r = write_steps(folder, finding->sequence, error);
+        if (finding->sequence)
+                r = write_steps(folder, finding->sequence, error);
+        if (r == 0 && finding->scenario)
+                r = write_scenario(folder, finding, error);
         if (r == 0 && finding->transcript)
                 r = copy_transcript(folder, finding->transcript, error);
-        if (r == 0 && text)
-                r = replace_file_at(folder, "stderr.txt", text, strlen(text), error);
+        if (r == 0)
+                r = write_text(folder, "transcript.jsonl", finding->transcript_text, error);
+        if (r == 0)
+                r = write_text(folder, "stderr.txt", finding->stderr_text, error);
+        if (r == 0)
+                r = write_text(folder, "output.txt", finding->output, error);
         if (r == 0)
                 r = write_json(folder, finding, final, error);
         return r;
@@ -182,6 +243,12 @@ static int read_key(const char *folder, char **ret, struct cip_error *error)
                 r = json_parse(text, len, 16, &object, error);
         if (r < 0)
                 return r;
+        if (json_object_object_get_ex(object, "way", &key) &&
+            strcmp(json_object_is_type(key, json_type_string) ? json_object_get_string(key) : "", "client") ==
+                    0)
+                return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
+                                 "%s is about a client: run the command that %s has as \"again\"", folder,
+                                 path);
         key = json_object_object_get(object, "key");
         if (!json_object_is_type(key, json_type_string))
                 return error_set(error, CIP_ERROR_LOCAL, -EINVAL, "%s is no finding: it has no key", path);

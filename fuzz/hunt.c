@@ -147,11 +147,11 @@ static void report_new(struct hunt *hunt, uint64_t number, const struct fault *f
         steps = sequence->n_steps;
         again = !engine_interrupted() && ask(&question, sequence) == 1;
         if (again)
-                minimise(&sequence, ask, &question,
-                         deadline_in_seconds(engine_is_over() ? MINIMISE_LATE_SECONDS : MINIMISE_SECONDS),
+                minimise(&sequence, ask, &question, engine_deadline(MINIMISE_SECONDS, MINIMISE_LATE_SECONDS),
                          NULL);
         if (write_down(hunt, &question.fault, sequence, &path, &error) < 0) {
-                hunt->error = fail_usage("%s", error.message);
+                hunt->error = fail_usage("%s: %s", hunt->way->command, error.message);
+                engine_stop();
                 return;
         }
         fprintf(stderr, "found  %s\n       %s\n       %s%zu of %zu steps: %s\n", fault->key,
@@ -241,10 +241,8 @@ int hunt_prepare(struct hunt *hunt)
                 return 128 + r;
         if (r < 0)
                 return fail_usage("%s: %s", hunt->way->command, error.message);
-        if (*hunt->probe.message) {
-                fail_usage("%s: %s; %s", hunt->way->command, hunt->probe.message, hunt->probe.advice);
-                return hunt->probe.exit_status;
-        }
+        if (*hunt->probe.message)
+                return fail_usage("%s: %s; %s", hunt->way->command, hunt->probe.message, hunt->probe.advice);
         hunt->subject.version = hunt->other.version = hunt->probe.version;
         hunt->model = (struct model_options){
                 .images = hunt->ground.images, .version = hunt->probe.version, .seed = hunt->settings.seed};

@@ -8,20 +8,22 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "conformance/commands.h"
 #include "conformance/nearest.h"
 #include "fuzz/commands.h"
 
-static const struct {
-        const char *name, *usage, *about;
-        int (*run)(const char *const *argv);
-} commands[] = {
-        {"server", "server [options] -- COMMAND ..", "random sessions with a server", command_server},
+static const struct command commands[] = {
+        {"server", "server [options] -- COMMAND ..", "random sessions with a server", command_server,
+         &server_options, NULL, true},
+        {"client", "client [options] -- COMMAND .. {ref}", "a client with servers that do this and that",
+         command_client, &client_options, NULL, true},
         {"diff", "diff [options] -- COMMAND_A .. -- COMMAND_B ..",
-         "the same sessions with two servers, compared", command_diff},
+         "the same sessions with two servers, compared", command_diff, &diff_options, NULL, true},
         {"replay", "replay [options] FILE -- COMMAND ..", "run a finding, steps or a transcript again",
-         command_replay},
+         command_replay, &replay_options, "FILE", true},
         {"minimize", "minimize [options] FILE -- COMMAND ..",
-         "make a sequence of steps as small as its fault allows", command_minimize},
+         "make a sequence of steps as small as its fault allows", command_minimize, &minimize_options, "FILE",
+         true},
 };
 
 int fail_usage(const char *format, ...)
@@ -63,6 +65,10 @@ static int choose(const char *const *argv)
                 return print_help(stdout);
         if (strcmp(argv[1], "--version") == 0) {
                 puts("cip-fuzz " CIP_VERSION);
+                return EXIT_FINE;
+        }
+        if (strcmp(argv[1], COMPLETION_OPTION) == 0) {
+                complete(commands, ARRAY_SIZE(commands), argv + 2, stdout);
                 return EXIT_FINE;
         }
         for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {

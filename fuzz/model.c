@@ -495,7 +495,7 @@ struct sequence *model_sequence(const struct model_options *options, uint64_t nu
         if (!model || !(model->sequence = calloc(1, sizeof(*model->sequence))))
                 return NULL;
         model->options = options;
-        model->random = random_mix(options->seed + RANDOM_STEP) + number * RANDOM_STEP;
+        model->random = random_mix(random_mix(options->seed + RANDOM_STEP) + number * RANDOM_STEP);
         model->sequence->seed = options->seed;
         model->sequence->number = number;
         model->wildness = moods[pick(model, ARRAY_SIZE(moods))];

@@ -53,7 +53,7 @@ static int start_server(struct stable *stable, struct mount *ret, struct cip_err
         CLEANUP(cleanup_free) const char **argv = NULL;
         struct mount mount = {.socket = -1};
         struct child_fd fd;
-        int ends[2];
+        int ends[2] = {-1, -1};
         int r = make_world(stable, &mount, error);
 
         if (r == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)

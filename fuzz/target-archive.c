@@ -2,8 +2,8 @@
 /*
  * Images in tar files: of `docker save`, and OCI layouts. The input is a program: one entry of the archive after another,
  * put into a tar file with good checksums, so that a mutation is another archive and not a broken one; or the file as it
- * is. What is opened, loaded and read as a server does has the digests and sizes that it was given, no descriptor and no
- * temporary file stays.
+ * is. What is opened, loaded and read as a server does has the size that is told, and the digest where that was made of it;
+ * no descriptor and no temporary file stays.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -78,7 +78,7 @@ static void put_header(struct builder *builder, const char *name, char type, siz
         unsigned char header[BLOCK] = {0};
         unsigned sum = 0, changes = type == 'c' ? input_below(program, 4) : 0;
 
-        snprintf((char *)header, 100, "%s", name);
+        memcpy(header, name, strnlen(name, 100));
         memcpy(header + 100, "0000644\0000000000\0000000000", 24);
         snprintf((char *)header + 124, 12, "%011zo", size);
         memcpy(header + 136, "00000000000", 12);
@@ -148,7 +148,8 @@ static void put_archive(int fd, bool docker, struct target_input *program)
 
 /* ---- reading it ---- */
 
-static void judge_blob(struct image *image, const char *digest, bool docker)
+/* @ours: the digest was made here, of the data; else the archive or the layout says it, and a server checks it. */
+static void judge_blob(struct image *image, const char *digest, bool ours)
 {
         CLEANUP(cleanup_free) char *data = NULL;
         CLEANUP_FD int fd = -1;
@@ -164,8 +165,7 @@ static void judge_blob(struct image *image, const char *digest, bool docker)
         }
         target_that(fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == told,
                     "a blob is another size than told");
-        /* Of a layout a server checks that while it sends. */
-        if (!docker)
+        if (!ours)
                 return;
         target_that(read_to_end(fd, (size_t)64 * 1024 * 1024, DEADLINE_NEVER, &data, &len) == 0,
                     "a blob cannot be read");
@@ -189,7 +189,7 @@ static void judge(const char *reference, bool docker)
         if (manifest->config.digest)
                 judge_blob(image, manifest->config.digest, docker);
         for (size_t i = 0; i < manifest->n_entries && i < ENTRIES_MAX; i++)
-                judge_blob(image, manifest->entries[i].digest, docker);
+                judge_blob(image, manifest->entries[i].digest, false);
         image_read_oci_config(image, false, &config, &len, &error);
 }
 

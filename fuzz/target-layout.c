@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An OCI layout on disk whose index.json and one manifest come from the input, opened and read as a server does. No
- * descriptor stays, and a blob that is read has the digest that it was asked by.
+ * An OCI layout on disk whose index.json and one manifest come from the input, opened and read as a server does. What is
+ * refused is refused with a word, an image that is loaded has a digest, and no descriptor stays.
  */
 #include <errno.h>
 #include <fcntl.h>

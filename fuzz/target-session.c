@@ -29,7 +29,7 @@
 /* The image that a good server has. */
 static struct {
         char layer[LAYER_SIZE], layer_digest[DIGEST_TEXT_SIZE];
-        char config[256], config_digest[DIGEST_TEXT_SIZE];
+        char config[512], config_digest[DIGEST_TEXT_SIZE];
         char manifest[1024], manifest_digest[DIGEST_TEXT_SIZE];
         char infos[256];
 } image;

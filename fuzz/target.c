@@ -3,8 +3,8 @@
  * What the in-process targets share: how they tell what is wrong, how they compare, and how they take an input
  * apart.
  */
-#include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +15,9 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "fuzz/target.h"
+
+/* Of those beyond nobody knows. */
+#define FDS_MAX 512
 
 void target_fail(const char *format, ...)
 {
@@ -33,15 +36,19 @@ bool target_same_json(struct json_object *a, struct json_object *b)
         return json_object_equal(a, b) == 1;
 }
 
+/* One call for all of them: /proc would cost as much as a whole session. Descriptors are given out from below. */
 size_t target_count_fds(void)
 {
-        DIR *directory = opendir("/proc/self/fd");
-        size_t n = 0;
+        struct pollfd fds[FDS_MAX];
+        size_t n = FDS_MAX;
+        int closed;
 
-        target_that(directory, "cannot list /proc/self/fd: %s", strerror(errno));
-        while (readdir(directory))
-                n++;
-        closedir(directory);
+        for (int i = 0; i < FDS_MAX; i++)
+                fds[i] = (struct pollfd){.fd = i};
+        closed = poll(fds, FDS_MAX, 0);
+        target_that(closed >= 0, "cannot look at the descriptors: %s", strerror(errno));
+        for (size_t i = 0; i < FDS_MAX; i++)
+                n -= (fds[i].revents & POLLNVAL) != 0;
         return n;
 }
 

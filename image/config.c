@@ -319,9 +319,9 @@ static const struct {
 
 int json_format_go(struct json_object *json, char **ret, size_t *ret_len)
 {
-        size_t len, n = 0;
-        const char *text = json_object_to_json_string_length(
-                json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+        size_t len = strlen("null"), n = 0;
+        const char *text =
+                json ? json_text(json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len) : "null";
         char *out = text ? malloc(len * 6 + 1) : NULL;
 
         if (!out)

@@ -594,7 +594,7 @@ static int make_manifest(struct docker_archive *archive, struct cip_error *error
                 print_content(to, type, layer->size, layer->digest);
         }
         fputs("]}", to);
-        if (fclose(to) != 0) {
+        if (fclose(to) != 0 || !text) {
                 free(text);
                 return no_memory(error);
         }

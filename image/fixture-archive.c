@@ -75,44 +75,35 @@ static bool comes_before(const struct manifest *manifest, size_t n)
         return false;
 }
 
-static int put_string(struct json_object *object, const char *key, const char *text)
-{
-        return json_object_object_add(object, key, json_object_new_string(text));
-}
-
 /* manifest.json: one image. */
 static struct json_object *make_items(const struct manifest *manifest, const char *tag)
 {
-        CLEANUP(cleanup_json) struct json_object *items = json_object_new_array();
-        struct json_object *item = json_object_new_object(), *tags, *layers;
+        struct json_object *items = json_object_new_array(), *item = json_object_new_object();
+        struct json_object *tags = tag ? json_object_new_array() : NULL, *layers = json_object_new_array();
         char name[DIGEST_TEXT_SIZE + 8];
 
-        if (!items || !item || json_object_array_add(items, item) < 0) {
-                json_object_put(item);
-                return NULL;
-        }
         name_blob(manifest->config.digest, ".json", name);
-        put_string(item, "Config", name);
-        tags = tag ? json_object_new_array() : NULL;
-        if (tags)
-                json_object_array_add(tags, json_object_new_string(tag));
-        json_object_object_add(item, "RepoTags", tags);
-        layers = json_object_new_array();
-        json_object_object_add(item, "Layers", layers);
-        for (size_t i = 0; layers && i < manifest->n_entries; i++) {
-                name_blob(manifest->entries[i].digest, ".tar", name);
-                json_object_array_add(layers, json_object_new_string(name));
+        json_add_member(item, "Config", json_object_new_string(name));
+        if (tag) {
+                json_add_item(tags, json_object_new_string(tag));
+                json_add_member(item, "RepoTags", tags);
+        } else {
+                json_add_member_or_null(item, "RepoTags", NULL);
         }
-        return layers ? STEAL(items) : NULL;
+        for (size_t i = 0; i < manifest->n_entries; i++) {
+                name_blob(manifest->entries[i].digest, ".tar", name);
+                json_add_item(layers, json_object_new_string(name));
+        }
+        json_add_member(item, "Layers", layers);
+        json_add_item(items, item);
+        return items;
 }
 
 static int pack_image(struct layout *layout, const struct manifest *manifest, struct tarfile_writer *writer,
                       const char *tag, struct cip_error *error)
 {
         CLEANUP(cleanup_json) struct json_object *items = make_items(manifest, tag);
-        const char *text = items ? json_object_to_json_string_ext(items, JSON_C_TO_STRING_PLAIN |
-                                                                                 JSON_C_TO_STRING_NOSLASHESCAPE)
-                                 : NULL;
+        const char *text = json_text(items, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
         int r = text ? 0 : no_memory(error);
 
         for (size_t i = 0; r == 0 && i < manifest->n_entries; i++)

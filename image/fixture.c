@@ -465,7 +465,7 @@ static int text_close(struct text *text)
 {
         FILE *stream = STEAL(text->stream);
 
-        return fclose(stream) == 0 ? 0 : -ENOMEM;
+        return fclose(stream) == 0 && text->data ? 0 : -ENOMEM;
 }
 
 static void print_padding(FILE *to, size_t len)

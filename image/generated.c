@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "image/config.h"
 #include "image/local-error.h"
+#include "protocol/message.h"
 
 #define EPOCH "1970-01-01T00:00:00Z"
 #define TAR_BLOCK 512
@@ -374,13 +375,16 @@ void json_merge_patch(struct json_object *object, struct json_object *patch)
                 if (!value) {
                         json_object_object_del(object, key);
                 } else if (json_object_is_type(value, json_type_object)) {
-                        if (!json_object_is_type(old, json_type_object)) {
+                        bool is_new = !json_object_is_type(old, json_type_object);
+
+                        if (is_new)
                                 old = json_object_new_object();
-                                json_object_object_add(object, key, old);
-                        }
-                        json_merge_patch(old, value);
+                        if (old)
+                                json_merge_patch(old, value);
+                        if (is_new)
+                                json_add_member(object, key, old);
                 } else {
-                        json_object_object_add(object, key, json_object_get(value));
+                        json_add_member(object, key, json_object_get(value));
                 }
         }
 }
@@ -410,25 +414,25 @@ static struct json_object *config_object(const struct generated *generated)
         struct json_object *rootfs = json_object_new_object(), *ids = json_object_new_array();
         struct json_object *env = json_object_new_array(), *history = json_object_new_array();
 
-        json_object_array_add(env, text("PATH=/bin"));
-        json_object_object_add(config, "Env", env);
-        json_object_object_add(rootfs, "type", text("layers"));
-        json_object_object_add(rootfs, "diff_ids", ids);
+        json_add_item(env, text("PATH=/bin"));
+        json_add_member(config, "Env", env);
+        json_add_member(rootfs, "type", text("layers"));
         for (size_t i = 0; i < generated->n_layers; i++) {
                 struct json_object *step = json_object_new_object();
 
-                json_object_array_add(ids, text(generated->layers[i].diff_id));
-                json_object_object_add(step, "created", text(EPOCH));
-                json_object_object_add(step, "created_by", text("cip-fakeproxy"));
-                json_object_array_add(history, step);
+                json_add_item(ids, text(generated->layers[i].diff_id));
+                json_add_member(step, "created", text(EPOCH));
+                json_add_member(step, "created_by", text("cip-fakeproxy"));
+                json_add_item(history, step);
         }
-        json_object_object_add(object, "created", text(EPOCH));
-        json_object_object_add(object, "architecture", text(machine()));
-        json_object_object_add(object, "os", text("linux"));
-        json_object_object_add(object, "config", config);
-        json_object_object_add(object, "rootfs", rootfs);
+        json_add_member(rootfs, "diff_ids", ids);
+        json_add_member(object, "created", text(EPOCH));
+        json_add_member(object, "architecture", text(machine()));
+        json_add_member(object, "os", text("linux"));
+        json_add_member(object, "config", config);
+        json_add_member(object, "rootfs", rootfs);
         if (generated->n_layers > 0)
-                json_object_object_add(object, "history", history);
+                json_add_member(object, "history", history);
         else
                 json_object_put(history);
         return object;
@@ -438,9 +442,9 @@ static struct json_object *entry_object(const char *media_type, const char *dige
 {
         struct json_object *object = json_object_new_object();
 
-        json_object_object_add(object, "mediaType", text(media_type));
-        json_object_object_add(object, "digest", text(digest));
-        json_object_object_add(object, "size", json_object_new_uint64(size));
+        json_add_member(object, "mediaType", text(media_type));
+        json_add_member(object, "digest", text(digest));
+        json_add_member(object, "size", json_object_new_uint64(size));
         return object;
 }
 
@@ -453,7 +457,7 @@ static struct json_object *layer_entry(const struct generated_blob *blob)
         struct json_object *entry = entry_object(
                 layer->media_type ? layer->media_type : types[layer->compression], blob->digest, blob->size);
 
-        if (layer->entry)
+        if (entry && layer->entry)
                 json_merge_patch(entry, layer->entry);
         return entry;
 }
@@ -465,9 +469,9 @@ static int make_config(const struct generated_recipe *recipe, struct generated *
         size_t len = 0;
         int r;
 
-        if (recipe->config)
+        if (object && recipe->config)
                 json_merge_patch(object, recipe->config);
-        r = json_format_go(object, &blob->memory, &len);
+        r = !object ? -ENOMEM : json_format_go(object, &blob->memory, &len);
         json_object_put(object);
         blob->size = len;
         return r < 0 ? r : digest_of(DIGEST_SHA256, blob->memory, len, blob->digest);
@@ -480,15 +484,15 @@ static int make_manifest(const struct generated_recipe *recipe, struct generated
         int r;
 
         generated->json = object;
-        json_object_object_add(object, "schemaVersion", json_object_new_int(2));
-        json_object_object_add(object, "mediaType", text(MEDIA_OCI_MANIFEST));
-        json_object_object_add(object, "config", entry_object(MEDIA_OCI_CONFIG, config->digest, config->size));
-        json_object_object_add(object, "layers", layers);
+        json_add_member(object, "schemaVersion", json_object_new_int(2));
+        json_add_member(object, "mediaType", text(MEDIA_OCI_MANIFEST));
+        json_add_member(object, "config", entry_object(MEDIA_OCI_CONFIG, config->digest, config->size));
         for (size_t i = 0; i < generated->n_layers; i++)
-                json_object_array_add(layers, layer_entry(&generated->layers[i]));
-        if (recipe->manifest)
+                json_add_item(layers, layer_entry(&generated->layers[i]));
+        json_add_member(object, "layers", layers);
+        if (object && recipe->manifest)
                 json_merge_patch(object, recipe->manifest);
-        r = json_format_go(object, &generated->manifest, &generated->manifest_len);
+        r = !object ? -ENOMEM : json_format_go(object, &generated->manifest, &generated->manifest_len);
         return r < 0 ? r
                      : digest_of(DIGEST_SHA256, generated->manifest, generated->manifest_len,
                                  generated->digest);

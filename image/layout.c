@@ -323,6 +323,7 @@ static int new_temp(struct layout *layout, char ret_name[TEMP_NAME_SIZE], int *r
         for (int tries = 0; tries < 100; tries++) {
                 CLEANUP_FD int fd = -1;
                 uint64_t random;
+                int r;
 
                 if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
                         random = monotonic_ns() ^ ((uint64_t)getpid() << 40);
@@ -332,10 +333,15 @@ static int new_temp(struct layout *layout, char ret_name[TEMP_NAME_SIZE], int *r
                         continue;
                 if (fd < 0)
                         return -errno;
-                if (flock(fd, LOCK_EX | LOCK_NB) == 0 && is_linked(layout->fd, ret_name, fd)) {
+                r = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+                if (r == 0 && is_linked(layout->fd, ret_name, fd)) {
                         *ret_fd = steal_fd(&fd);
                         return 0;
                 }
+                /* Nobody else makes a file of this name, so that it is ours or gone. */
+                unlinkat(layout->fd, ret_name, 0);
+                if (r < 0 && r != -EWOULDBLOCK && r != -EINTR)
+                        return r;
         }
         return -EBUSY;
 }
@@ -482,7 +488,10 @@ static int check_layout_file(struct layout *layout, struct cip_error *error)
                 r = read_to_end(fd, 4096, DEADLINE_NEVER, &text, &len);
         if (r < 0)
                 return open_failed(layout, LAYOUT_FILE, r, error);
-        if (json_parse(text, len, 10, &json, NULL) == 0 && json_object_is_type(json, json_type_object)) {
+        r = json_parse(text, len, 10, &json, NULL);
+        if (r == -ENOMEM)
+                return failed_in(layout, r, "read " LAYOUT_FILE, error);
+        if (r == 0 && json_object_is_type(json, json_type_object)) {
                 version = json_object_object_get(json, "imageLayoutVersion");
                 if (json_object_is_type(version, json_type_string) &&
                     strcmp(json_object_get_string(version), "1.0.0") == 0)
@@ -697,8 +706,7 @@ static int update_index(struct layout *layout, const struct content *content, co
                 return 0;
         r = merge_entries(index, content, platform);
         text = r < 0 ? NULL
-                     : json_object_to_json_string_length(
-                               index->json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+                     : json_text(index->json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
         r = text ? replace_file(layout, INDEX_FILE, text, len) : -ENOMEM;
         return r < 0 ? failed_in(layout, r, "write " INDEX_FILE, error) : 0;
 }

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "protocol/message.h"
 
 static struct json_object *new_base64(const char *data, size_t len)
 {
@@ -27,9 +28,9 @@ void bytes_to_json(struct json_object *object, const char *text_key, const char 
                    size_t len)
 {
         if (!memchr(data, '\0', len) && text_is_utf8(data, len))
-                json_object_object_add(object, text_key, json_object_new_string_len(data, (int)len));
+                json_add_member(object, text_key, json_object_new_string_len(data, (int)len));
         else
-                json_object_object_add(object, base64_key, new_base64(data, len));
+                json_add_member(object, base64_key, new_base64(data, len));
 }
 
 int base64_decode(const char *text, size_t len, char **ret, size_t *ret_len)

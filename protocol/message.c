@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <json-c/printbuf.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,21 +97,47 @@ static enum json_tokener_error tokenize(struct json_tokener *tokener, const char
         return error;
 }
 
+/* How deep a text can nest at most: json-c takes memory for each level before it has seen one. */
+static int count_openers(const char *data, size_t len, int max)
+{
+        int n = 0;
+
+        for (size_t i = 0; i < len && n < max; i++)
+                n += data[i] == '[' || data[i] == '{';
+        return n;
+}
+
 int json_parse(const char *data, size_t len, int depth, struct json_object **ret, struct cip_error *error)
 {
         /* Two levels more than json-c may see, as it counts what is in the innermost value too. */
-        CLEANUP(cleanup_json_tokener_free) struct json_tokener *tokener = json_tokener_new_ex(depth + 2);
+        int levels = count_openers(data, len, depth) + 2;
+        CLEANUP(cleanup_json_tokener_free) struct json_tokener *tokener = json_tokener_new_ex(levels);
         struct json_object *object = NULL;
         enum json_tokener_error failure;
         size_t offset, lax;
+        int kept = errno;
 
         if (!tokener)
-                return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot read JSON");
-        if (len > INT32_MAX)
+                return error_set(error, CIP_ERROR_LOCAL, -ENOMEM, "out of memory");
+        if (len >= INT32_MAX - 64)
                 return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "JSON of %zu bytes is too large", len);
         json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
         lax = find_laxity(data, len, depth);
+        /*
+         * When it has no memory json-c says anything: success with half a text, or that the text is wrong. A string
+         * that it cannot collect is cut in silence, so that room for the longest is made here.
+         */
+        if (printbuf_memset(tokener->pb, 0, 0, (int)lax + 1) < 0)
+                return error_set(error, CIP_ERROR_LOCAL, -ENOMEM, "out of memory");
+        printbuf_reset(tokener->pb);
+        errno = 0;
         failure = tokenize(tokener, data, lax, &object, &offset);
+        if (errno == ENOMEM) {
+                if (failure == json_tokener_success)
+                        json_object_put(object);
+                return error_set(error, CIP_ERROR_LOCAL, -ENOMEM, "out of memory");
+        }
+        errno = kept;
         if (failure == json_tokener_success && lax == len) {
                 *ret = object;
                 return 0;
@@ -168,12 +195,82 @@ static int copy_string(struct json_object *object, char **ret)
         return *ret ? 0 : -ENOMEM;
 }
 
+/* ---- building ---- */
+
+/* Stands by an object or array in which something is missing. */
+static char incomplete;
+
+static void add_member(struct json_object *object, const char *key, struct json_object *take_value,
+                       bool null_is_null)
+{
+        if (object && (take_value || null_is_null) && json_object_object_add(object, key, take_value) == 0)
+                return;
+        json_object_put(take_value);
+        if (object)
+                json_object_set_userdata(object, &incomplete, NULL);
+}
+
+void json_add_member(struct json_object *object, const char *key, struct json_object *take_value)
+{
+        add_member(object, key, take_value, false);
+}
+
+void json_add_member_or_null(struct json_object *object, const char *key, struct json_object *take_value)
+{
+        add_member(object, key, take_value, true);
+}
+
+void json_add_item(struct json_object *array, struct json_object *take_value)
+{
+        if (array && take_value && json_object_array_add(array, take_value) == 0)
+                return;
+        json_object_put(take_value);
+        if (array)
+                json_object_set_userdata(array, &incomplete, NULL);
+}
+
+static bool is_whole(struct json_object *object)
+{
+        bool whole = json_object_get_userdata(object) != &incomplete;
+
+        if (json_object_is_type(object, json_type_object)) {
+                json_object_object_foreach (object, key, value) {
+                        (void)key;
+                        whole = whole && is_whole(value);
+                }
+        } else if (json_object_is_type(object, json_type_array)) {
+                for (size_t i = 0; whole && i < json_object_array_length(object); i++)
+                        whole = is_whole(json_object_array_get_idx(object, i));
+        }
+        return whole;
+}
+
+bool json_is_whole(struct json_object *object)
+{
+        return object && is_whole(object);
+}
+
+const char *json_text(struct json_object *object, int flags, size_t *ret_len)
+{
+        int kept = errno;
+        const char *text;
+
+        if (!json_is_whole(object))
+                return NULL;
+        errno = 0;
+        text = json_object_to_json_string_length(object, flags, ret_len);
+        if (errno == ENOMEM)
+                return NULL;
+        errno = kept;
+        return text;
+}
+
 /* The text of @object, in memory of the caller's. Takes @object. */
 static int format_and_put(struct json_object *take_object, char **ret, size_t *ret_len)
 {
         size_t len = 0;
-        const char *text = json_object_to_json_string_length(
-                take_object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+        const char *text =
+                json_text(take_object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
         char *copy = text ? strndup(text, len) : NULL;
 
         json_object_put(take_object);
@@ -184,32 +281,15 @@ static int format_and_put(struct json_object *take_object, char **ret, size_t *r
         return 0;
 }
 
-/* Adds a member and owns @take_value in any case. A NULL that should be a value says that memory ran out. */
-static int add_member(struct json_object *object, const char *key, struct json_object *take_value,
-                      bool null_is_null)
-{
-        if (!take_value && !null_is_null)
-                return -ENOMEM;
-        if (json_object_object_add(object, key, take_value) < 0) {
-                json_object_put(take_value);
-                return -ENOMEM;
-        }
-        return 0;
-}
-
 /* ---- requests ---- */
 
 int request_format(const char *method, struct json_object *args, char **ret, size_t *ret_len)
 {
         struct json_object *object = json_object_new_object();
 
-        if (!object)
-                return -ENOMEM;
-        if (add_member(object, "method", json_object_new_string(method), false) < 0 ||
-            (args && add_member(object, "args", json_object_get(args), false) < 0)) {
-                json_object_put(object);
-                return -ENOMEM;
-        }
+        json_add_member(object, "method", json_object_new_string(method));
+        if (args)
+                json_add_member(object, "args", json_object_get(args));
         return format_and_put(object, ret, ret_len);
 }
 
@@ -557,18 +637,13 @@ int reply_format(const struct reply *reply, char **ret, size_t *ret_len)
 {
         struct json_object *object = json_object_new_object();
 
-        if (!object)
-                return -ENOMEM;
-        if (add_member(object, "success", json_object_new_boolean(reply->success), false) < 0 ||
-            add_member(object, "value", json_object_get(reply->value), true) < 0 ||
-            add_member(object, "pipeid", json_object_new_int64(reply->pipeid), false) < 0 ||
-            (reply->has_error_code &&
-             add_member(object, "error_code", json_object_new_string(error_code_name(reply->error_code)),
-                        false) < 0) ||
-            add_member(object, "error", json_object_new_string(reply->error ? reply->error : ""), false) < 0) {
-                json_object_put(object);
-                return -ENOMEM;
-        }
+        json_add_member(object, "success", json_object_new_boolean(reply->success));
+        json_add_member_or_null(object, "value", json_object_get(reply->value));
+        json_add_member(object, "pipeid", json_object_new_int64(reply->pipeid));
+        if (reply->has_error_code)
+                json_add_member(object, "error_code",
+                                json_object_new_string(error_code_name(reply->error_code)));
+        json_add_member(object, "error", json_object_new_string(reply->error ? reply->error : ""));
         return format_and_put(object, ret, ret_len);
 }
 
@@ -605,13 +680,8 @@ int pipe_error_format(enum error_code code, const char *message, char **ret, siz
 {
         struct json_object *object = json_object_new_object();
 
-        if (!object)
-                return -ENOMEM;
-        if (add_member(object, "code", json_object_new_string(error_code_name(code)), false) < 0 ||
-            add_member(object, "message", json_object_new_string(message), false) < 0) {
-                json_object_put(object);
-                return -ENOMEM;
-        }
+        json_add_member(object, "code", json_object_new_string(error_code_name(code)));
+        json_add_member(object, "message", json_object_new_string(message));
         return format_and_put(object, ret, ret_len);
 }
 

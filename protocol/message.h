@@ -32,6 +32,26 @@ static inline void cleanup_json(struct json_object **object)
  */
 int json_parse(const char *data, size_t len, int depth, struct json_object **ret, struct cip_error *error);
 
+/*
+ * Building JSON. A value that could not be made (NULL) or added leaves a mark on what it should have become a part of,
+ * which may be NULL itself; json_text sees the mark. So nobody has to look at each step.
+ */
+void json_add_member(struct json_object *object, const char *key, struct json_object *take_value);
+void json_add_item(struct json_object *array, struct json_object *take_value);
+
+/* The same, where NULL stands for JSON's null. */
+void json_add_member_or_null(struct json_object *object, const char *key, struct json_object *take_value);
+
+/* Whether all that was added is there. False for NULL. */
+bool json_is_whole(struct json_object *object);
+
+/*
+ * The text of @object in json-c's @flags, which belongs to @object and lives as long; its length where @ret_len is not
+ * NULL. NULL when memory ran out, now or when @object was built: json-c itself would leave out what it has no room
+ * for, and say nothing.
+ */
+const char *json_text(struct json_object *object, int flags, size_t *ret_len);
+
 /* Takes an integer of 0 to @max out of a JSON number (1e3 and 2.0 are integers). False: it is none such. */
 bool json_get_uint(struct json_object *object, uint64_t max, uint64_t *ret);
 

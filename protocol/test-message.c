@@ -440,6 +440,25 @@ START_TEST(layer_lists_are_read_strictly)
 }
 END_TEST
 
+START_TEST(json_that_lacks_something_has_no_text)
+{
+        CLEANUP(cleanup_json) struct json_object *object = json_object_new_object();
+        struct json_object *array = json_object_new_array();
+        size_t len;
+
+        json_add_item(array, json_object_new_int(1));
+        json_add_member(object, "array", array);
+        json_add_member_or_null(object, "nothing", NULL);
+        ck_assert_str_eq(json_text(object, JSON_C_TO_STRING_PLAIN, &len), "{\"array\":[1],\"nothing\":null}");
+        ck_assert_uint_eq(len, strlen("{\"array\":[1],\"nothing\":null}"));
+        json_add_item(array, NULL);
+        ck_assert(!json_is_whole(object));
+        ck_assert_ptr_null(json_text(object, JSON_C_TO_STRING_PLAIN, NULL));
+        ck_assert_ptr_null(json_text(NULL, JSON_C_TO_STRING_PLAIN, NULL));
+        json_add_member(NULL, "key", json_object_new_int(1));
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("message");
@@ -457,6 +476,7 @@ int main(void)
         tcase_add_loop_test(tcase, replies_are_read_strictly, 0, ARRAY_SIZE(replies));
         tcase_add_loop_test(tcase, replies_are_judged_by_their_method, 0, ARRAY_SIZE(judged));
         tcase_add_test(tcase, the_error_pipe_is_read_strictly);
+        tcase_add_test(tcase, json_that_lacks_something_has_no_text);
         tcase_add_loop_test(tcase, layer_lists_are_read_strictly, 0, ARRAY_SIZE(layer_lists));
         return testing_main(suite);
 }

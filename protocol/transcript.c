@@ -59,16 +59,16 @@ static struct json_object *new_event(const struct transcript *transcript, const 
         char seconds[32];
 
         snprintf(seconds, sizeof(seconds), "%.6f", (double)(monotonic_ns() - transcript->start_ns) / 1e9);
-        json_object_object_add(object, "t", json_object_new_double_s(strtod(seconds, NULL), seconds));
-        json_object_object_add(object, "event", json_object_new_string(event));
+        json_add_member(object, "t", json_object_new_double_s(strtod(seconds, NULL), seconds));
+        json_add_member(object, "event", json_object_new_string(event));
         return object;
 }
 
 static void write_event(struct transcript *transcript, struct json_object *take_object)
 {
         size_t len = 0;
-        const char *text = json_object_to_json_string_length(
-                take_object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+        const char *text =
+                json_text(take_object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
         char *line = text ? malloc(len + 1) : NULL;
         int r = -ENOMEM;
 
@@ -91,19 +91,19 @@ void transcript_packet_with_pipes(struct transcript *transcript, const char *dir
         if (!transcript)
                 return;
         object = new_event(transcript, "packet");
-        json_object_object_add(object, "dir", json_object_new_string(direction));
+        json_add_member(object, "dir", json_object_new_string(direction));
         bytes_to_json(object, "text", "base64", data, len);
         if (n_fds > 0) {
                 kinds = json_object_new_array();
                 for (size_t i = 0; i < n_fds; i++)
-                        json_object_array_add(kinds, json_object_new_string(fd_kind(fds[i])));
-                json_object_object_add(object, "fds", kinds);
+                        json_add_item(kinds, json_object_new_string(fd_kind(fds[i])));
+                json_add_member(object, "fds", kinds);
         }
         if (n_fds > 0 && pipes) {
                 numbers = json_object_new_array();
                 for (size_t i = 0; i < n_fds; i++)
-                        json_object_array_add(numbers, json_object_new_int64(pipes[i]));
-                json_object_object_add(object, "pipes", numbers);
+                        json_add_item(numbers, json_object_new_int64(pipes[i]));
+                json_add_member(object, "pipes", numbers);
         }
         write_event(transcript, object);
 }
@@ -119,11 +119,11 @@ static struct json_object *new_pipe(const struct transcript *transcript, const c
 {
         struct json_object *object = new_event(transcript, "pipe");
 
-        json_object_object_add(object, "name", json_object_new_string(name));
-        json_object_object_add(object, "bytes", json_object_new_uint64(bytes));
+        json_add_member(object, "name", json_object_new_string(name));
+        json_add_member(object, "bytes", json_object_new_uint64(bytes));
         if (digest)
-                json_object_object_add(object, "digest", json_object_new_string(digest));
-        json_object_object_add(object, "end", json_object_new_string(end));
+                json_add_member(object, "digest", json_object_new_string(digest));
+        json_add_member(object, "end", json_object_new_string(end));
         return object;
 }
 
@@ -141,12 +141,12 @@ void transcript_pipe_content(struct transcript *transcript, const struct transcr
         if (!transcript)
                 return;
         object = new_pipe(transcript, content->name, content->bytes, content->digest, content->end);
-        json_object_object_add(object, "pipe", json_object_new_int64(content->pipe));
-        json_object_object_add(object, "finished", json_object_new_boolean(content->finished));
+        json_add_member(object, "pipe", json_object_new_int64(content->pipe));
+        json_add_member(object, "finished", json_object_new_boolean(content->finished));
         if (content->data)
                 bytes_to_json(object, "data", "data_base64", content->data, (size_t)content->bytes);
         if (content->file)
-                json_object_object_add(object, "file", json_object_new_string(content->file));
+                json_add_member(object, "file", json_object_new_string(content->file));
         write_event(transcript, object);
 }
 
@@ -157,9 +157,9 @@ void transcript_session(struct transcript *transcript, const char *tool, const c
         if (!transcript)
                 return;
         object = new_event(transcript, "session");
-        json_object_object_add(object, "version", json_object_new_int(TRANSCRIPT_VERSION));
-        json_object_object_add(object, "tool", json_object_new_string(tool));
-        json_object_object_add(object, "socket", json_object_new_string(socket));
+        json_add_member(object, "version", json_object_new_int(TRANSCRIPT_VERSION));
+        json_add_member(object, "tool", json_object_new_string(tool));
+        json_add_member(object, "socket", json_object_new_string(socket));
         write_event(transcript, object);
 }
 
@@ -170,7 +170,7 @@ void transcript_end(struct transcript *transcript, const char *direction)
         if (!transcript)
                 return;
         object = new_event(transcript, "end");
-        json_object_object_add(object, "dir", json_object_new_string(direction));
+        json_add_member(object, "dir", json_object_new_string(direction));
         write_event(transcript, object);
 }
 
@@ -182,9 +182,9 @@ void transcript_exit(struct transcript *transcript, int status)
                 return;
         object = new_event(transcript, "exit");
         if (status != -1 && WIFEXITED(status))
-                json_object_object_add(object, "status", json_object_new_int(WEXITSTATUS(status)));
+                json_add_member(object, "status", json_object_new_int(WEXITSTATUS(status)));
         else if (status != -1 && WIFSIGNALED(status))
-                json_object_object_add(object, "signal", json_object_new_int(WTERMSIG(status)));
+                json_add_member(object, "signal", json_object_new_int(WTERMSIG(status)));
         write_event(transcript, object);
 }
 
@@ -203,6 +203,8 @@ void transcript_note(struct transcript *transcript, const char *format, ...)
         object = new_event(transcript, "note");
         if (text)
                 bytes_to_json(object, "text", "base64", text, strlen(text));
+        else
+                json_add_member(object, "text", NULL);
         free(text);
         write_event(transcript, object);
 }
