@@ -38,6 +38,15 @@ int write_all(int fd, const void *data, size_t len)
         return 0;
 }
 
+char *memstream_close(FILE *take_stream, char **text)
+{
+        if (fclose(take_stream) == 0)
+                return *text;
+        free(*text);
+        *text = NULL;
+        return NULL;
+}
+
 /* Makes room for more than @len bytes and a NUL. */
 static int grow(char **data, size_t len, size_t *allocated)
 {

@@ -7,12 +7,19 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/cip-error.h"
 #include "base/deadline.h"
 
 /* Writes all @len bytes to @fd. Returns 0 or a negative errno. On a non-blocking @fd it waits. */
 int write_all(int fd, const void *data, size_t len);
+
+/*
+ * Closes a stream of open_memstream(3) that writes to *@text. Returns the text, the caller's to free, or NULL when
+ * memory ran out: glibc then says that all went well, and gives none.
+ */
+char *memstream_close(FILE *take_stream, char **text);
 
 /*
  * Reads @fd to its end, at most @max bytes; more is -EFBIG. *@ret_data is NUL-terminated behind its *@ret_len

@@ -67,7 +67,7 @@ static char *replace(const char *word, const char *reference, const char *result
                         fputc(*word++, out);
                 }
         }
-        return fclose(out) == 0 ? text : NULL;
+        return memstream_close(out, &text);
 }
 
 char **client_argv(const char *const *command, const char *reference, const char *result)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
 
 /* Longest text of how repeats differ. */
 #define CHANGED_MAX 200
@@ -86,7 +87,7 @@ static char *tell_change(const struct result *repeats, size_t n)
                         repeats[i].value ? ")" : "");
         if (ftell(out) >= CHANGED_MAX)
                 fputs(", ..", out);
-        return fclose(out) == 0 ? text : NULL;
+        return memstream_close(out, &text);
 }
 
 static void judge_repeats(struct summary *summary, struct result *result, const struct result *repeats,

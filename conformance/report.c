@@ -210,5 +210,5 @@ char *shell_quote(const char *const *words)
                 }
                 fputc('\'', out);
         }
-        return fclose(out) == 0 ? text : NULL;
+        return memstream_close(out, &text);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/io.h"
 #include "conformance/client.h"
 #include "conformance/installed.h"
 
@@ -124,7 +125,7 @@ static char *make_requires(const struct scenario *scenario)
                 return NULL;
         fprintf(out, "%s A good client ", scenario->about);
         scenario_print_expectation(scenario, out);
-        return fclose(out) == 0 ? text : NULL;
+        return memstream_close(out, &text);
 }
 
 static int fill_entry(struct entry *entry, const struct scenario *scenario)

@@ -551,6 +551,14 @@ static void split(struct server *server, struct outgoing *outgoing, size_t at)
         enqueue(server, rest);
 }
 
+/* A client that waits for a reply that there is no memory for is better off with none. */
+static void end_without_memory(struct server *server)
+{
+        fputs("cip-fakeproxy: out of memory\n", stderr);
+        server->ended = true;
+        server->status = 2;
+}
+
 /* The reply alone. */
 static void send_reply(struct server *server, struct answer *answer, const struct rule_do *rule)
 {
@@ -563,13 +571,17 @@ static void send_reply(struct server *server, struct answer *answer, const struc
                 answer->fds[0] = ended_pipe();
                 answer->n_fds = 1;
         }
-        if (answer_text(server, answer, rule, &text, &len) < 0 || resize(&text, &len, pad, cut) < 0)
+        if (answer_text(server, answer, rule, &text, &len) < 0 || resize(&text, &len, pad, cut) < 0) {
+                end_without_memory(server);
                 return;
+        }
         if (server->b.sends_newlines && resize(&text, &len, len + 2, 0) == 0)
                 memcpy(text + len - 2, "\n\0", 2);
         outgoing = outgoing_new(text, rule && rule->empty_packet ? 0 : len);
-        if (!outgoing)
+        if (!outgoing) {
+                end_without_memory(server);
                 return;
+        }
         fill_fds(server, outgoing, answer, rule);
         if (server->verdict)
                 verdict_answer(server->verdict, says_success(text, len));

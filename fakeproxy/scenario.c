@@ -75,7 +75,7 @@ static char *pointer_of(const struct place *place)
         if (!stream)
                 return NULL;
         print_pointer(place, stream);
-        return fclose(stream) == 0 ? text : NULL;
+        return memstream_close(stream, &text);
 }
 
 void problem_add(struct reader *reader, const struct place *place, const char *format, ...)

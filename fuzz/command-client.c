@@ -421,12 +421,12 @@ static int make_places(struct client_hunt *hunt, struct cip_error *error)
 
         if (r == 0)
                 r = place_new("cip-fuzz", &hunt->folder, error);
-        if (r == 0 && asprintf(&folder, "%s/minimise", hunt->folder) < 0) {
-                folder = NULL;
-                r = error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot begin");
-        }
         if (r < 0)
                 return r;
+        if (asprintf(&folder, "%s/minimise", hunt->folder) < 0) {
+                folder = NULL;
+                return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot begin");
+        }
         return begin_try(hunt, folder, &hunt->try, error);
 }
 

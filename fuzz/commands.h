@@ -11,6 +11,7 @@
 
 #include "base/cip-error.h"
 #include "conformance/baseline.h"
+#include "conformance/commands.h"
 #include "conformance/options.h"
 #include "conformance/probe.h"
 #include "conformance/subject.h"
@@ -18,20 +19,13 @@
 #include "fuzz/engine.h"
 #include "fuzz/images.h"
 
-#define EXIT_FINE 0
 #define EXIT_FOUND 1
-#define EXIT_USAGE 2
 
-int command_server(const char *const *argv);
-int command_client(const char *const *argv);
-int command_diff(const char *const *argv);
 int command_replay(const char *const *argv);
 int command_minimize(const char *const *argv);
 
-extern const struct option_table server_options, client_options, diff_options, replay_options, minimize_options;
-
-/* Says on stderr what is wrong, and returns EXIT_USAGE. */
-int fail_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Of `server`, `client` and `diff` they have conformance's names: one program has one of them each. */
+extern const struct option_table replay_options, minimize_options;
 
 /* ---- settings.c: options that commands share ---- */
 

@@ -47,6 +47,12 @@ static bool differs(struct fault *ret, size_t step, const char *method, const ch
         return true;
 }
 
+static const char *set_word(char ret[64], const char *word)
+{
+        snprintf(ret, 64, "%s", word);
+        return ret;
+}
+
 /* The method that a step asks for, for keys. */
 static const char *word_of(const struct sequence *sequence, size_t step, char ret[64])
 {
@@ -55,14 +61,14 @@ static const char *word_of(const struct sequence *sequence, size_t step, char re
         const struct method *method;
 
         if (!sent || sent->kind != STEP_SEND)
-                return strcpy(ret, sent ? "step" : "epilogue");
+                return set_word(ret, sent ? "step" : "epilogue");
         if (memmem(sent->text, sent->len, "${pipe", 6))
-                return strcpy(ret, "FinishPipe");
+                return set_word(ret, "FinishPipe");
         if (request_parse(sent->text, sent->len < PACKET_REQUEST_MAX ? sent->len : PACKET_REQUEST_MAX, &request,
                           NULL) < 0)
-                return strcpy(ret, "nonsense");
+                return set_word(ret, "nonsense");
         method = method_find(request.method);
-        return strcpy(ret, method ? method->name : "unknown");
+        return set_word(ret, method ? method->name : "unknown");
 }
 
 /* A pipe of @run that a step closed before its end, which FinishPipe then finishes. */

@@ -37,6 +37,7 @@ struct asked {
         size_t step;
         const struct method *method; /* NULL: none that the protocol knows */
         unsigned pipe;               /* FinishPipe: the number of its pipe, or 0 */
+        uint32_t id;                 /* FinishPipe of an id that no pipe had yet; 0: none */
         bool leave;                  /* nobody reads that pipe before the server is quiet */
 };
 
@@ -293,10 +294,32 @@ static bool relent(struct session *session)
         return true;
 }
 
+/* The latest pipe that has the id, for ids come again; 0: none has. */
+static unsigned find_pipe(const struct session *session, uint64_t id)
+{
+        for (size_t i = session->run->n_pipes; i > 0; i--)
+                if (session->run->pipes[i - 1].pipeid == id)
+                        return (unsigned)i;
+        return 0;
+}
+
+/* A request may have named, by chance, the id of a pipe that came after it was sent: it waits for a reader too. */
+static void look_for_pipe(struct session *session)
+{
+        struct asked *asked = &session->asked[session->first_asked];
+
+        if (asked->pipe || !asked->id)
+                return;
+        asked->pipe = find_pipe(session, asked->id);
+        if (asked->pipe)
+                session->readers[asked->pipe - 1].wanted |= !asked->leave;
+}
+
 /* Waits for the answers of all requests. */
 static void wait_answers(struct session *session)
 {
         while (oldest_asked(session) && !session->server_ended && !session->stopped) {
+                look_for_pipe(session);
                 /* What came meanwhile may have been the answer. */
                 if (oldest_asked(session)->leave && (relent(session) || !deadline_passed(session->deadline)))
                         continue;
@@ -385,6 +408,7 @@ static void note_request(struct session *session, const struct step *step, const
         bool good =
                 request_parse(text, len < PACKET_REQUEST_MAX ? len : PACKET_REQUEST_MAX, &request, NULL) == 0;
         const struct method *method = good ? method_find(request.method) : NULL;
+        uint64_t id = 0;
 
         if (len == 0 || (method && method->id == METHOD_SHUTDOWN)) {
                 session->run->end_asked = true;
@@ -394,12 +418,17 @@ static void note_request(struct session *session, const struct step *step, const
                 return;
         if (!method || method->id != METHOD_FINISH_PIPE)
                 pipe = 0;
-        /* Ids come again: it is the latest pipe that has it. */
-        for (size_t i = session->run->n_pipes; pipe && i > pipe; i--)
-                if (session->run->pipes[i - 1].pipeid == session->run->pipes[pipe - 1].pipeid)
-                        pipe = (unsigned)i;
-        session->asked[session->n_asked++] =
-                (struct asked){.step = session->step, .method = method, .pipe = pipe, .leave = step->leave};
+        else if (json_object_array_length(request.args) == 0 ||
+                 !json_get_uint(json_object_array_get_idx(request.args, 0), UINT32_MAX, &id))
+                id = 0;
+        /* A number is a pipe's too, by chance; and of those with one id it is the latest. */
+        if (id > 0)
+                pipe = find_pipe(session, id);
+        session->asked[session->n_asked++] = (struct asked){.step = session->step,
+                                                            .method = method,
+                                                            .pipe = pipe,
+                                                            .id = (uint32_t)id,
+                                                            .leave = step->leave};
         if (pipe) {
                 /* One with other arguments may be refused, and leave the pipe as it was. */
                 session->run->pipes[pipe - 1].finish_sent |=

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Worker processes, each with the numbers of its own residue, that count in shared memory and tell faults through a
+ * Worker processes that take numbers and count in shared memory and tell faults through a
  * pipe. They end when their stop pipe ends, which it does with the caller, however that ends.
  */
 #include "fuzz/engine.h"
@@ -33,6 +33,7 @@
 
 /* Counted by all. */
 struct counters {
+        _Atomic uint64_t next; /* the number of the next piece that a worker takes */
         _Atomic uint64_t pieces, steps;
         _Atomic uint64_t slowest_us, slowest_piece;
         _Atomic unsigned char states[STATES_MAX / 8];
@@ -86,18 +87,21 @@ static void count(const struct piece *piece, uint64_t number)
         }
 }
 
-static int work(const struct engine_options *options, const struct engine_job *job, void *state,
-                uint64_t number, int stop_fd, int out, struct cip_error *error)
+/* Numbers are taken one by one, so that those of a run have no gaps, whichever worker is slow. */
+static int work(const struct engine_options *options, const struct engine_job *job, void *state, int stop_fd,
+                int out, struct cip_error *error)
 {
         struct pollfd stop = {stop_fd, POLLIN, 0};
 
-        for (;; number += options->jobs) {
+        for (;;) {
                 struct piece piece = {0};
+                uint64_t number;
                 int r;
 
                 if (poll(&stop, 1, 0) != 0 ||
                     (options->steps && atomic_load(&counters->steps) >= options->steps))
                         return 0;
+                number = atomic_fetch_add(&counters->next, 1);
                 r = job->run(state, number, stop_fd, &piece, error);
                 if (r == -EINTR)
                         return 0;
@@ -123,7 +127,7 @@ static _Noreturn void run_worker(const struct engine_options *options, const str
         signal(SIGINT, SIG_IGN); /* the caller says when it is over */
         r = job->begin(job->data, worker, &state, &error);
         if (r == 0)
-                r = work(options, job, state, worker, stop_fd, out, &error);
+                r = work(options, job, state, stop_fd, out, &error);
         if (state)
                 job->end(state);
         if (r < 0) {
@@ -280,7 +284,7 @@ static int attend(struct engine *engine, struct cip_error *error)
                         bool is_terminal = isatty(STDERR_FILENO);
 
                         show(engine);
-                        next_show = monotonic_ns() + (is_terminal ? 1 : 20) * PROGRESS_MS * UINT64_C(1000000);
+                        next_show = monotonic_ns() + UINT64_C(1000000) * PROGRESS_MS * (is_terminal ? 1 : 20);
                 }
         }
         return r;

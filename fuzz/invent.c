@@ -97,7 +97,7 @@ static const struct hint behaviour_hints[] = {
 
 static size_t pick(struct inventor *inventor, size_t n)
 {
-        return (size_t)random_below(&inventor->random, n);
+        return n ? (size_t)random_below(&inventor->random, n) : 0;
 }
 
 static bool chance(struct inventor *inventor, unsigned per_cent)

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "conformance/commands.h"
 #include "conformance/nearest.h"
 #include "fuzz/commands.h"
 
@@ -28,13 +27,14 @@ static const struct command commands[] = {
 
 int fail_usage(const char *format, ...)
 {
+        char text[CIP_ERROR_MESSAGE_SIZE], safe[CIP_ERROR_MESSAGE_SIZE];
         va_list args;
 
-        fputs("cip-fuzz: ", stderr);
         va_start(args, format);
-        vfprintf(stderr, format, args);
+        vsnprintf(text, sizeof(text), format, args);
         va_end(args);
-        fputc('\n', stderr);
+        text_make_safe(safe, sizeof(safe), text, strlen(text));
+        fprintf(stderr, "cip-fuzz: %s\n", safe);
         return EXIT_USAGE;
 }
 

@@ -53,6 +53,12 @@ static void request_of(const struct evidence *evidence, size_t step, struct requ
                 request_parse(sent->text, len, ret, NULL);
 }
 
+static const char *set_word(char ret[64], const char *word)
+{
+        snprintf(ret, 64, "%s", word);
+        return ret;
+}
+
 /* The method that a step asks for, as a word; "FinishPipe" for one with a placeholder. */
 static const char *method_word(const struct evidence *evidence, size_t step, char ret[64])
 {
@@ -62,10 +68,10 @@ static const char *method_word(const struct evidence *evidence, size_t step, cha
 
         if (step < sequence->n_steps && sequence->steps[step].kind == STEP_SEND &&
             memmem(sequence->steps[step].text, sequence->steps[step].len, "${pipe", 6))
-                return strcpy(ret, "FinishPipe");
+                return set_word(ret, "FinishPipe");
         request_of(evidence, step, &request);
         method = request.method ? method_find(request.method) : NULL;
-        return strcpy(ret, method ? method->name : step < sequence->n_steps ? "nonsense" : "epilogue");
+        return set_word(ret, method ? method->name : step < sequence->n_steps ? "nonsense" : "epilogue");
 }
 
 /* ---- the process ---- */
@@ -293,7 +299,7 @@ static void follow(struct follower *follower, const struct exchange *exchange)
                 return;
         if (opens && json_get_uint(exchange->reply.value, 1000000, &id) && id > 0) {
                 if (id > follower->n_opened) {
-                        grown = reallocarray(follower->opened, id, sizeof(*grown));
+                        grown = reallocarray(follower->opened, id, sizeof(const struct fuzz_image *));
                         if (!grown)
                                 return;
                         follower->opened = grown;
@@ -305,7 +311,8 @@ static void follow(struct follower *follower, const struct exchange *exchange)
         }
         if (!exchange->method || exchange->method->id != METHOD_CLOSE_IMAGE)
                 return;
-        if (json_get_uint(argument(exchange, 0, json_type_int), follower->n_opened, &id) && id > 0)
+        if (json_get_uint(argument(exchange, 0, json_type_int), follower->n_opened, &id) && id > 0 &&
+            follower->opened)
                 follower->opened[id - 1] = NULL;
         else /* it closed one that nobody has named: which, only the server knows */
                 for (size_t i = 0; i < follower->n_opened; i++)
@@ -322,7 +329,8 @@ static void begin_exchange(const struct follower *follower, size_t i, struct exc
         reply_parse(packet->data, packet->len, &ret->reply, NULL);
         ret->method = ret->request.method ? method_find(ret->request.method) : NULL;
         if (ret->method && ret->method->n_arguments && ret->method->arguments[0] == ARGUMENT_IMAGE &&
-            json_get_uint(argument(ret, 0, json_type_int), follower->n_opened, &id) && id > 0)
+            json_get_uint(argument(ret, 0, json_type_int), follower->n_opened, &id) && id > 0 &&
+            follower->opened)
                 ret->image = follower->opened[id - 1];
 }
 
@@ -428,9 +436,10 @@ static bool is_wrong_data(const struct evidence *evidence, const struct exchange
                                         " bytes, where %" PRIu64 " were asked for",
                                         pipe->bytes, size);
         }
-        /* A server that is asked to end cuts what it has not written. */
-        if (exchange->method->id == METHOD_GET_RAW_BLOB && !run->end_asked && blob && !blob->damaged &&
-            number < run->n_pipes && run->pipes[number].bytes == 0 && strncmp(digest, "sha256:", 7) == 0)
+        /* A server that is asked to end, or crashes, cuts what it has not written. */
+        if (exchange->method->id == METHOD_GET_RAW_BLOB && run->end == RUN_DONE && !run->end_asked && blob &&
+            !blob->damaged && number < run->n_pipes && run->pipes[number].bytes == 0 &&
+            strncmp(digest, "sha256:", 7) == 0)
                 want = digest;
         if (!want || strcmp(want, pipe->digest) == 0)
                 return false;
