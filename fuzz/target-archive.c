@@ -56,14 +56,10 @@ static void judge_folder(void)
 
 static const char *const docker_names[] = {"manifest.json", "config.json", "a.tar", "b.tar",     "a/layer.tar",
                                            "./a.tar",       "a/../b.tar",  "",      "oci-layout"};
-static const char *const oci_names[] = {"oci-layout",
-                                        "index.json",
-                                        NULL, /* the blob's own name */
-                                        "blobs/sha256/" MARK,
-                                        "./index.json",
-                                        "../index.json",
-                                        "/blobs",
-                                        "blobs"};
+static const char blob_name[] = "blobs/sha256/" MARK;
+static const char *const oci_names[] = {"oci-layout", "index.json",   NULL, /* the blob's own name */
+                                        blob_name,    "./index.json", "../index.json",
+                                        "/blobs",     "blobs"};
 
 struct builder {
         int fd;

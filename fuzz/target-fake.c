@@ -111,7 +111,9 @@ static bool take_reply(struct hostile *client)
         }
         target_that(client->n_asked > 0, "a reply came that nobody had asked for");
         method = client->asked[0];
-        memmove(client->asked, client->asked + 1, --client->n_asked * sizeof(client->asked[0]));
+        client->n_asked--;
+        for (size_t i = 0; i < client->n_asked; i++)
+                client->asked[i] = client->asked[i + 1];
         target_that(reply_parse(packet.data, packet.len, &reply, &error) == 0, "a reply is broken: %s",
                     error.message);
         if (client->pure)
