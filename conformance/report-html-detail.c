@@ -5,7 +5,6 @@
  * the command that runs it again. Long sessions are cut in their middle, and when a page has had its fill of
  * sessions the remaining ones are left out, with a note in their place.
  */
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -13,6 +12,7 @@
 #include "conformance/report-transcript.h"
 #include "conformance/rules.h"
 #include "conformance/selection.h"
+#include "protocol/bytes.h"
 
 /* What is shown of one session and of one log: more where there is one run alone. */
 struct shown {
@@ -59,26 +59,6 @@ static void put_size(FILE *out, size_t len)
         fprintf(out, " <small>%zu byte%s</small>", len, len == 1 ? "" : "s");
 }
 
-/* The bytes of base64 text, or NULL where it is none. The caller frees. */
-static char *decode(const char *base64, size_t *ret_len)
-{
-        size_t len = strlen(base64);
-        char *bytes = malloc(len / 4 * 3 + 1);
-        int n = bytes && len % 4 == 0 && len < INT32_MAX
-                        ? EVP_DecodeBlock((unsigned char *)bytes, (const unsigned char *)base64, (int)len)
-                        : -1;
-
-        if (n < 0) {
-                free(bytes);
-                return NULL;
-        }
-        /* What fills up the last four letters counts as zero bytes. */
-        for (size_t i = len; i > 0 && base64[i - 1] == '=' && n > 0; i--)
-                n--;
-        *ret_len = (size_t)n;
-        return bytes;
-}
-
 static void put_descriptors(FILE *out, struct json_object *event)
 {
         struct json_object *fds;
@@ -99,9 +79,7 @@ static void put_packet(const struct html_page *page, struct json_object *event)
         struct json_object *text = NULL;
         size_t max = what_is_shown(page)->packet, len = 0;
 
-        if (base64)
-                bytes = decode(base64, &len);
-        if (bytes) {
+        if (base64 && base64_decode(base64, strlen(base64), &bytes, &len) == 0) {
                 put_packet_text(page->out, bytes, len, max);
                 fputs(" <small>not UTF-8</small>", page->out);
         } else if (json_object_object_get_ex(event, "text", &text) &&

@@ -18,7 +18,8 @@
 
 struct stable {
         struct stable_options options;
-        char *folder;         /* a copy of the options' */
+        char *folder;  /* a copy of the options' */
+        char *program; /* its own path, as servers run in another folder; NULL: it is looked for on PATH */
         unsigned long number; /* of worlds made */
         struct mount *mounts; /* options.ready of them; the next to be taken is at `next` */
         size_t next;
@@ -65,6 +66,8 @@ static int start_server(struct stable *stable, struct mount *ret, struct cip_err
         mount.socket = ends[0];
         fd.fd = ends[1];
         argv = subject_argv(stable->options.subject, &usual, &fd.target);
+        if (argv && stable->program)
+                argv[0] = stable->program;
         r = !argv ? error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot start a server")
                   : child_start(
                             &(struct child_spec){
@@ -91,6 +94,8 @@ int stable_new(const struct stable_options *options, struct stable **ret, struct
             !(stable->folder = strdup(options->folder)))
                 return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot keep servers ready");
         stable->options = *options;
+        if (strchr(options->subject->command[0], '/'))
+                stable->program = realpath(options->subject->command[0], NULL);
         for (size_t i = 0; i < options->ready; i++)
                 stable->mounts[i].socket = -1;
         for (size_t i = 0; i < options->ready; i++) {
@@ -111,6 +116,7 @@ void stable_free(struct stable *stable)
                 mount_clear(&stable->mounts[i]);
         free(stable->mounts);
         free(stable->folder);
+        free(stable->program);
         free(stable);
 }
 
