@@ -2,14 +2,11 @@
 /*
  * Options that the commands share.
  */
-#include <errno.h>
 #include <sched.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/random.h>
 
 #include "base/deadline.h"
-#include "base/error.h"
 #include "fuzz/commands.h"
 
 /* A seed is a number that JSON carries. */
@@ -66,13 +63,7 @@ int take_no_known(void *data, const char *value, struct cip_error *error)
 
 int take_profile(void *data, const char *value, struct cip_error *error)
 {
-        struct fuzz_settings *settings = data;
-
-        if (strcmp(value, "skopeo") != 0 && strcmp(value, "bare") != 0)
-                return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
-                                 "there is no profile '%s'; there are skopeo and bare", value);
-        settings->profile = strcmp(value, "bare") == 0 ? PROFILE_BARE : PROFILE_SKOPEO;
-        return 0;
+        return profile_parse(value, &((struct fuzz_settings *)data)->profile, error);
 }
 
 int take_help(void *data, const char *value, struct cip_error *error)
