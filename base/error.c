@@ -9,10 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Formats into memory of its own; a static text where there is none. */
-__attribute__((format(printf, 2, 0))) static const char *format_text(char **ret_owned, const char *format,
-                                                                     va_list args)
+/* Most of what is said fits here, and needs no memory. */
+#define USUAL_SIZE 256
+
+/* Formats into @usual, or into memory of its own; a static text where there is none. */
+__attribute__((format(printf, 3, 0))) static const char *format_text(char usual[USUAL_SIZE], char **ret_owned,
+                                                                     const char *format, va_list args)
 {
+        va_list again;
+        int n;
+
+        *ret_owned = NULL;
+        va_copy(again, args);
+        n = vsnprintf(usual, USUAL_SIZE, format, again);
+        va_end(again);
+        if (n >= 0 && n < USUAL_SIZE)
+                return usual;
         if (vasprintf(ret_owned, format, args) < 0) {
                 *ret_owned = NULL;
                 return "out of memory";
@@ -23,14 +35,22 @@ __attribute__((format(printf, 2, 0))) static const char *format_text(char **ret_
 /* Sets the message to @a, @b and @c, made safe: only what is shown is copied. */
 static void set_message(struct cip_error *error, const char *a, const char *b, const char *c)
 {
-        char *whole = NULL;
+        size_t a_len = strlen(a), b_len = strlen(b), c_len = strlen(c), len = a_len + b_len + c_len;
+        char usual[USUAL_SIZE * 2], *owned = NULL, *whole = usual;
 
-        if (asprintf(&whole, "%s%s%s", a, b, c) < 0) {
-                text_make_safe(error->message, sizeof(error->message), a, strlen(a));
-                return;
+        if (len > sizeof(usual)) {
+                whole = owned = malloc(len);
+                if (!owned) {
+                        text_make_safe(error->message, sizeof(error->message), a, a_len);
+                        return;
+                }
         }
-        text_make_safe(error->message, sizeof(error->message), whole, strlen(whole));
-        free(whole);
+        /* The message itself may be one of them. */
+        memcpy(whole, a, a_len);
+        memcpy(whole + a_len, b, b_len);
+        memcpy(whole + a_len + b_len, c, c_len);
+        text_make_safe(error->message, sizeof(error->message), whole, len);
+        free(owned);
 }
 
 static void set_record(struct cip_error *error, enum cip_error_class error_class, int errnum)
@@ -42,14 +62,14 @@ static void set_record(struct cip_error *error, enum cip_error_class error_class
 
 int error_set(struct cip_error *error, enum cip_error_class error_class, int errnum, const char *format, ...)
 {
-        char *owned;
+        char usual[USUAL_SIZE], *owned;
         va_list args;
 
         if (!error)
                 return errnum;
         va_start(args, format);
         set_record(error, error_class, errnum);
-        set_message(error, format_text(&owned, format, args), "", "");
+        set_message(error, format_text(usual, &owned, format, args), "", "");
         va_end(args);
         free(owned);
         return errnum;
@@ -59,14 +79,14 @@ int error_set_errno(struct cip_error *error, enum cip_error_class error_class, i
                     ...)
 {
         const char *reason = strerrordesc_np(-errnum);
-        char *owned;
+        char usual[USUAL_SIZE], *owned;
         va_list args;
 
         if (!error)
                 return errnum;
         va_start(args, format);
         set_record(error, error_class, errnum);
-        set_message(error, format_text(&owned, format, args), ": ", reason ? reason : "unknown error");
+        set_message(error, format_text(usual, &owned, format, args), ": ", reason ? reason : "unknown error");
         va_end(args);
         free(owned);
         return errnum;
@@ -74,13 +94,13 @@ int error_set_errno(struct cip_error *error, enum cip_error_class error_class, i
 
 int error_prefix(struct cip_error *error, const char *format, ...)
 {
-        char *owned;
+        char usual[USUAL_SIZE], *owned;
         va_list args;
 
         if (!error)
                 return 0;
         va_start(args, format);
-        set_message(error, format_text(&owned, format, args), ": ", error->message);
+        set_message(error, format_text(usual, &owned, format, args), ": ", error->message);
         va_end(args);
         free(owned);
         return error->errnum;
@@ -88,13 +108,13 @@ int error_prefix(struct cip_error *error, const char *format, ...)
 
 int error_append(struct cip_error *error, const char *format, ...)
 {
-        char *owned;
+        char usual[USUAL_SIZE], *owned;
         va_list args;
 
         if (!error)
                 return 0;
         va_start(args, format);
-        set_message(error, error->message, format_text(&owned, format, args), "");
+        set_message(error, error->message, format_text(usual, &owned, format, args), "");
         va_end(args);
         free(owned);
         return error->errnum;

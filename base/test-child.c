@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/testing.h"
+#include "base/tmpdir.h"
 
 #define SHELL(script) ((const char *const[]){"sh", "-c", script, NULL})
 
@@ -114,6 +115,42 @@ START_TEST(a_command_that_cannot_be_started_is_named)
         ck_assert_int_eq(error.error_class, CIP_ERROR_LOCAL);
         ck_assert_ptr_nonnull(strstr(error.message, not_startable[_i].command));
         ck_assert_int_eq(waitpid(-1, NULL, 0), -1);
+}
+END_TEST
+
+/* Like a shell: a file that may not be run is told only where no other folder has one. */
+START_TEST(a_search_goes_on_behind_a_file_that_is_no_program)
+{
+        char *folder;
+        CLEANUP(cleanup_free) char *file = NULL, *both = NULL, *alone = NULL;
+        const char *envp[] = {NULL, NULL};
+        struct child_spec spec = {.argv = (const char *const[]){"true", NULL}, .envp = envp};
+        struct cip_error error;
+        struct child *child;
+
+        ck_assert_ok(tmpdir_new("child", &folder, &error));
+        ck_assert_int_gt(asprintf(&file, "%s/true", folder), 0);
+        ck_assert_int_gt(asprintf(&alone, "PATH=%s", folder), 0);
+        ck_assert_int_gt(asprintf(&both, "PATH=%s:/usr/bin:/bin", folder), 0);
+        fd_close(open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+        envp[0] = alone;
+        ck_assert_errno(child_start(&spec, &child, &error), -EACCES);
+        envp[0] = both;
+        child = start(&spec);
+        ck_assert_int_eq(wait_status(child), 0);
+        child_free(child);
+        tmpdir_remove(folder);
+}
+END_TEST
+
+START_TEST(without_a_path_there_is_the_usual_one)
+{
+        const char *const envp[] = {NULL};
+        struct child *child =
+                start(&(struct child_spec){.argv = (const char *const[]){"true", NULL}, .envp = envp});
+
+        ck_assert_int_eq(wait_status(child), 0);
+        child_free(child);
 }
 END_TEST
 
@@ -360,6 +397,8 @@ int main(void)
         tcase_add_test(tcase, only_the_last_64_kib_of_a_flood_are_kept);
         tcase_add_loop_test(tcase, a_command_that_cannot_be_started_is_named, 0,
                             sizeof(not_startable) / sizeof(not_startable[0]));
+        tcase_add_test(tcase, a_search_goes_on_behind_a_file_that_is_no_program);
+        tcase_add_test(tcase, without_a_path_there_is_the_usual_one);
         tcase_add_test(tcase, environment_folder_and_descriptors_are_as_named);
         tcase_add_test(tcase, what_the_caller_forgot_to_mark_is_not_inherited);
         tcase_add_test(tcase, stdin_can_be_closed);

@@ -4,6 +4,7 @@
  */
 #include "base/error.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/testing.h"
@@ -24,7 +25,30 @@ START_TEST(records_class_number_and_sentence)
         ck_assert_errno(error_append(&error, " (%s)", "b"), -ENOENT);
         ck_assert_str_eq(error.message, "layer 3: cannot open a: No such file or directory (b)");
         ck_assert_str_eq(error_class_name(error.error_class), "local");
+        ck_assert_str_eq(error_class_name(CIP_ERROR_TRANSPORT), "transport");
+        ck_assert_str_eq(error_class_name(CIP_ERROR_PROTOCOL), "protocol");
+        ck_assert_str_eq(error_class_name(CIP_ERROR_REMOTE), "remote");
+        ck_assert_errno(error_prefix(NULL, "x"), 0);
+        ck_assert_errno(error_append(NULL, "x"), 0);
         ck_assert_str_eq(error_class_name(CIP_ERROR_NONE), "none");
+}
+END_TEST
+
+START_TEST(messages_of_any_length_are_whole)
+{
+        char text[700], want[720];
+        struct cip_error error;
+
+        for (size_t len = 0; len < sizeof(text); len++) {
+                memset(text, 'x', len);
+                text[len] = '\0';
+                error_set(&error, CIP_ERROR_LOCAL, -EIO, "%s", text);
+                ck_assert_str_eq(error.message, text);
+                error_prefix(&error, "layer");
+                error_append(&error, "!");
+                snprintf(want, sizeof(want), "layer: %s!", text);
+                ck_assert_str_eq(error.message, want);
+        }
 }
 END_TEST
 
@@ -48,6 +72,7 @@ int main(void)
         TCase *tcase = testing_case(suite, "error");
 
         tcase_add_test(tcase, records_class_number_and_sentence);
+        tcase_add_test(tcase, messages_of_any_length_are_whole);
         tcase_add_test(tcase, long_messages_are_cut);
         return testing_main(suite);
 }

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -110,6 +111,7 @@ START_TEST(kinds_have_names)
         int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
         int folder = open("/", O_RDONLY | O_CLOEXEC);
         int device = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        int event = eventfd(0, EFD_CLOEXEC);
 
         ck_assert_ok(pipe2(ends, O_CLOEXEC));
         ck_assert_ok(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets));
@@ -119,6 +121,7 @@ START_TEST(kinds_have_names)
         ck_assert_str_eq(fd_kind(file), "file");
         ck_assert_str_eq(fd_kind(folder), "directory");
         ck_assert_str_eq(fd_kind(device), "device");
+        ck_assert_str_eq(fd_kind(event), "other");
         ck_assert_str_eq(fd_kind(-1), "closed");
         ck_assert_ok(fd_set_nonblocking(ends[0], true));
         ck_assert(fcntl(ends[0], F_GETFL) & O_NONBLOCK);
@@ -132,6 +135,7 @@ START_TEST(kinds_have_names)
         fd_close(file);
         fd_close(folder);
         fd_close(device);
+        fd_close(event);
 }
 END_TEST
 

@@ -69,6 +69,22 @@ START_TEST(utf8_is_told_from_other_bytes)
 }
 END_TEST
 
+START_TEST(the_first_byte_that_is_no_ascii_is_found)
+{
+        char text[24];
+
+        for (size_t len = 0; len <= sizeof(text); len++) {
+                memset(text, 'a', sizeof(text));
+                ck_assert_uint_eq(text_ascii_run(text, len), len);
+                for (size_t at = len; at-- > 0;) {
+                        text[at] = '\x80';
+                        ck_assert_uint_eq(text_ascii_run(text, len), at);
+                        ck_assert(!text_is_utf8(text, len));
+                }
+        }
+}
+END_TEST
+
 static const struct {
         const char *typed, *meant;
 } typos[] = {
@@ -111,6 +127,7 @@ int main(void)
         tcase_add_test(tcase, nul_bytes_do_not_end_the_text);
         tcase_add_test(tcase, long_text_is_cut_at_a_character);
         tcase_add_test(tcase, utf8_is_told_from_other_bytes);
+        tcase_add_test(tcase, the_first_byte_that_is_no_ascii_is_found);
         tcase_add_loop_test(tcase, a_typo_finds_what_was_meant, 0, sizeof(typos) / sizeof(typos[0]));
         tcase_add_test(tcase, endless_names_are_no_names);
         return testing_main(suite);

@@ -5,33 +5,27 @@
  */
 #include "base/text.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* How many bytes a character has that begins with this one; 0: none does. */
+static const unsigned char utf8_lengths[256] = {
+        [0x00 ... 0x7f] = 1,
+        [0xc2 ... 0xdf] = 2,
+        [0xe0 ... 0xef] = 3,
+        [0xf0 ... 0xf4] = 4,
+};
+
 size_t utf8_character(const char *data, size_t len, uint32_t *ret_code)
 {
-        const unsigned char *text = (const unsigned char *)data;
         static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-        size_t n;
-        uint32_t code;
+        static const unsigned char bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+        const unsigned char *text = (const unsigned char *)data;
+        size_t n = utf8_lengths[text[0]];
+        uint32_t code = text[0] & bits[n];
 
-        if (text[0] < 0x80) {
-                *ret_code = text[0];
-                return 1;
-        }
-        if (text[0] >= 0xc2 && text[0] < 0xe0) {
-                n = 2;
-                code = text[0] & 0x1f;
-        } else if ((text[0] & 0xf0) == 0xe0) {
-                n = 3;
-                code = text[0] & 0x0f;
-        } else if (text[0] >= 0xf0 && text[0] < 0xf5) {
-                n = 4;
-                code = text[0] & 0x07;
-        } else {
-                return 0;
-        }
-        if (len < n)
+        if (n == 0 || len < n)
                 return 0;
         for (size_t i = 1; i < n; i++) {
                 if ((text[i] & 0xc0) != 0x80)
@@ -44,12 +38,30 @@ size_t utf8_character(const char *data, size_t len, uint32_t *ret_code)
         return n;
 }
 
+/* Eight at a time. */
+size_t text_ascii_run(const char *text, size_t len)
+{
+        for (size_t n = 0; n < len; n += sizeof(uint64_t)) {
+                size_t size = len - n < sizeof(uint64_t) ? len - n : sizeof(uint64_t);
+                uint64_t eight = 0;
+
+                memcpy(&eight, text + n, size);
+                eight &= UINT64_C(0x8080808080808080);
+                if (eight)
+                        return n + (size_t)__builtin_ctzll(le64toh(eight)) / 8;
+        }
+        return len;
+}
+
 bool text_is_utf8(const char *text, size_t len)
 {
         uint32_t code;
 
         while (len > 0) {
-                size_t n = utf8_character(text, len, &code);
+                size_t n = text_ascii_run(text, len);
+
+                if (n == 0)
+                        n = utf8_character(text, len, &code);
 
                 if (n == 0)
                         return false;
@@ -74,9 +86,18 @@ void text_make_safe(char *ret, size_t size, const char *text, size_t len)
 
         for (size_t in = 0; in < len;) {
                 uint32_t code = 0;
-                size_t n = utf8_character(text + in, len - in, &code);
                 const char *from = text + in;
+                size_t n;
 
+                /* Nearly all that is said. */
+                if (*from >= 0x20 && *from < 0x7f && out + 1 < size) {
+                        ret[out++] = *from;
+                        in++;
+                        if (out + 3 <= size)
+                                fits = out;
+                        continue;
+                }
+                n = utf8_character(from, len - in, &code);
                 in += n ? n : 1;
                 if (code == '\n' || code == '\t' || code == '\r') {
                         from = " ";

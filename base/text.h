@@ -15,6 +15,9 @@
  */
 size_t utf8_character(const char *data, size_t len, uint32_t *ret_code);
 
+/* How many bytes of ASCII there are at the beginning. */
+size_t text_ascii_run(const char *text, size_t len);
+
 /* Whether all @len bytes are well-formed UTF-8 (NUL is a character too). */
 bool text_is_utf8(const char *text, size_t len);
 
@@ -28,7 +31,9 @@ bool text_is_harmful(uint32_t code);
  */
 void text_make_safe(char *ret, size_t size, const char *text, size_t len);
 
-/* The search for the name that was meant: set .name, hand in all candidates, read .best (NULL: none is near). */
+/*
+ * The search for the name that was meant: set .name, hand in all candidates, read .best (NULL: none is near).
+ */
 struct nearest {
         const char *name;
         const char *best;

@@ -39,6 +39,8 @@ static struct {
 
 /* ---- removing ---- */
 
+static int remove_folder(int dir_fd, const char *path);
+
 static int remove_folder_content(int fd)
 {
         DIR *directory = fdopendir(fd);
@@ -55,7 +57,8 @@ static int remove_folder_content(int fd)
 
                 if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
                         continue;
-                r = remove_tree_at(dirfd(directory), entry->d_name);
+                r = entry->d_type == DT_DIR ? remove_folder(dirfd(directory), entry->d_name)
+                                            : remove_tree_at(dirfd(directory), entry->d_name);
                 if (r < 0 && result == 0)
                         result = r;
         }
@@ -63,15 +66,13 @@ static int remove_folder_content(int fd)
         return result;
 }
 
-int remove_tree_at(int dir_fd, const char *path)
+static int remove_folder(int dir_fd, const char *path)
 {
         int fd, r;
 
-        if (unlinkat(dir_fd, path, 0) == 0 || errno == ENOENT)
+        /* Many are empty. */
+        if (unlinkat(dir_fd, path, AT_REMOVEDIR) == 0 || errno == ENOENT)
                 return 0;
-        /* Linux says EISDIR, others EPERM; without write permission on @dir_fd it is EACCES as well. */
-        if (errno != EISDIR && errno != EPERM)
-                return -errno;
         fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0 && errno == EACCES && fchmodat(dir_fd, path, 0700, 0) == 0)
                 fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -82,6 +83,14 @@ int remove_tree_at(int dir_fd, const char *path)
         if (unlinkat(dir_fd, path, AT_REMOVEDIR) < 0 && errno != ENOENT && r == 0)
                 r = -errno;
         return r;
+}
+
+int remove_tree_at(int dir_fd, const char *path)
+{
+        if (unlinkat(dir_fd, path, 0) == 0 || errno == ENOENT)
+                return 0;
+        /* Linux says EISDIR, others EPERM; without write permission on @dir_fd it is EACCES as well. */
+        return errno == EISDIR || errno == EPERM ? remove_folder(dir_fd, path) : -errno;
 }
 
 /* ---- the janitor's process ---- */
@@ -177,8 +186,8 @@ static int tell_janitor(char sign, const char *path)
 /* ---- folders ---- */
 
 /*
- * The janitor hears of the folder before there is one: who is killed between the two leaves nothing behind. So the
- * name is chosen here, and so long that nobody else has it.
+ * The janitor hears of the folder before there is one: who is killed between the two leaves nothing behind. So
+ * the name is chosen here, and so long that nobody else has it.
  */
 static int make_folder(const char *path)
 {

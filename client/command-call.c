@@ -236,13 +236,15 @@ static int read_data(struct cip_blob *blob, struct data *data, struct cip_error 
                 size_t room = SHOWN_MAX - data->n_shown;
                 size_t more = (size_t)n < room ? (size_t)n : room;
 
-                digest_update(digest, buffer, (size_t)n);
+                if (digest_update(digest, buffer, (size_t)n) < 0)
+                        return error_set(error, CIP_ERROR_LOCAL, -ENOMEM, "out of memory");
                 memcpy(data->shown + data->n_shown, buffer, more);
                 data->n_shown += more;
                 data->bytes += (uint64_t)n;
         }
         data->shown[data->n_shown] = '\0';
-        digest_finish(digest, data->digest);
+        if (n == 0 && digest_finish(digest, data->digest) < 0)
+                return error_set(error, CIP_ERROR_LOCAL, -ENOMEM, "out of memory");
         return (int)n;
 }
 

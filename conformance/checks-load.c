@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The checks of very much, and of long: thousands of images, requests and blobs, 10 GiB in one, an hour. While a
- * check goes on it looks at the server now and then, and at the end compares the highest memory, descriptors and
- * threads of the second quarter with those of the last: a server may grow at first, but not for ever. They run
- * only where a filter names them. CIP_CONFORMANCE_LOAD=0.01 does a hundredth of everything.
+ * The checks of very much, and of long: thousands of images, requests and blobs, 10 GiB in one, an hour. While
+ * a check goes on it looks at the server now and then, and at the end compares the highest memory, descriptors
+ * and threads of the second quarter with those of the last: a server may grow at first, but not for ever. They
+ * run only where a filter names them. CIP_CONFORMANCE_LOAD=0.01 does a hundredth of everything.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -68,7 +68,7 @@ struct gauge {
         uint64_t looked; /* the last look's number, from 1 on */
 };
 
-static void raise(size_t *peak, size_t value)
+static void raise_to(size_t *peak, size_t value)
 {
         *peak = value > *peak ? value : *peak;
 }
@@ -83,9 +83,9 @@ static void gauge_look(struct check_context *c, struct gauge *gauge, uint64_t do
                 return;
         gauge->looked = look;
         check_server_use(c, &use);
-        raise(&peak->memory_kib, use.memory_kib);
-        raise(&peak->fds, use.fds);
-        raise(&peak->threads, use.threads);
+        raise_to(&peak->memory_kib, use.memory_kib);
+        raise_to(&peak->fds, use.fds);
+        raise_to(&peak->threads, use.threads);
 }
 
 static void print_use(const char *when, const struct process_use *use)
@@ -265,7 +265,10 @@ static void ten_thousand_opens(struct check_context *c)
         gauge_judge(c, &gauge, "images that are opened and closed");
 }
 
-/* A layout whose one layer has so many zero bytes, in a file without data: "oci:DIR:@tag". Hashing them takes time. */
+/*
+ * A layout whose one layer has so many zero bytes, in a file without data: "oci:DIR:@tag". Hashing them takes
+ * time.
+ */
 static uint64_t open_zeros(struct check_context *c, const char *tag, uint64_t size, struct content *ret_layer,
                            char ret_digest[DIGEST_TEXT_SIZE])
 {

@@ -247,6 +247,68 @@ static void altered(struct check_context *c)
         check_record(c, finish.success ? "served" : "refused by FinishPipe");
 }
 
+/* What becomes of an image in the methods that read its manifest. */
+static void record_uses(struct check_context *c, const char *reference)
+{
+        static const char *const names[] = {"GetManifest", "GetFullConfig", "GetLayerInfo"};
+        CLEANUP_ANSWER struct answer opened = {0};
+        const char *words = "";
+        uint64_t id;
+
+        check_call(c, &opened, "OpenImage", "[\"%s\"]", reference);
+        if (!opened.success || !json_get_uint(opened.value, JSON_INTEGER_MAX, &id)) {
+                check_record(c, "refused by OpenImage");
+                return;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                CLEANUP_ANSWER struct answer answer = {0};
+                CLEANUP_ANSWER struct answer finish = {0};
+                CLEANUP(cleanup_free) char *data = NULL;
+                size_t len;
+
+                check_call(c, &answer, names[i], "[%" PRIu64 "]", id);
+                if (answer.success && answer.packet.n_fds > 0)
+                        check_read_and_finish(c, &answer, &finish, &data, &len);
+                words = check_text(c, "%s%s%s by %s", words, *words ? ", " : "",
+                                   answer.success ? "served" : "refused", names[i]);
+        }
+        check_record(c, "%s", words);
+}
+
+static void schema_1_elsewhere(struct check_context *c)
+{
+        record_uses(c, sample_dir(c, "broken-schema-1", "manifest.schema-1-elsewhere"));
+}
+
+static void nested_list(struct check_context *c)
+{
+        record_uses(c, sample_reference(c, "broken-nested", "manifest.nested-list"));
+}
+
+/* A list whose manifests are not those that it names: a blank stands behind each of them. */
+static void altered_in_list(struct check_context *c)
+{
+        const char *reference = sample_reference(c, "index", "manifest.altered-in-list");
+        CLEANUP(cleanup_free) char *text = NULL;
+        CLEANUP(cleanup_json) struct json_object *list = NULL;
+        struct json_object *entries;
+        size_t len;
+
+        sample_read_file(c, sample_blob_path(c, "index", sample_digest(c, "index")), &text, &len);
+        list = sample_json(c, text, len, "the fixture's list");
+        entries = json_object_object_get(list, "manifests");
+        for (size_t i = 0; entries && i < json_object_array_length(entries); i++) {
+                struct json_object *digest =
+                        json_object_object_get(json_object_array_get_idx(entries, i), "digest");
+                const char *path = sample_blob_path(c, "index", json_object_get_string(digest));
+                CLEANUP(cleanup_free) char *manifest = NULL;
+
+                sample_read_file(c, path, &manifest, &len);
+                sample_write_file(c, path, check_text(c, "%s ", manifest), len + 1);
+        }
+        record_uses(c, reference);
+}
+
 /* The fixture's config as it stands on disk. */
 static void stored_config(struct check_context *c, const char *fixture, char **ret, size_t *ret_len)
 {
@@ -506,7 +568,9 @@ static void config_of_each_fixture(struct check_context *c)
 
 /* ---- bytes as they are ---- */
 
-/* Adds a manifest of these very bytes, for the config and layer of "layers-1". %s: the config, then the layer. */
+/*
+ * Adds a manifest of these very bytes, for the config and layer of "layers-1". %s: the config, then the layer.
+ */
 static const char *add_bytes(struct check_context *c, const char *tag, const char *format,
                              char ret[DIGEST_TEXT_SIZE])
 {
@@ -766,6 +830,30 @@ const struct check checks_manifest[] = {
                 .requires = "GetManifest refuses docker's schema 1.",
                 .reference = "manifest-schema-1",
                 .run = schema_1_is_refused,
+        },
+        {
+                NAMED("schema-1-elsewhere"),
+                .level = LEVEL_INFO,
+                .since = VERSION_OLDEST,
+                .requires = "Records whether an image of docker's schema 1 has a config and layers.",
+                .reference = "schema-1-config",
+                .run = schema_1_elsewhere,
+        },
+        {
+                NAMED("nested-list"),
+                .level = LEVEL_INFO,
+                .since = VERSION_OLDEST,
+                .requires = "Records what becomes of a list whose entry for the platform is a list again.",
+                .reference = "platform-nested",
+                .run = nested_list,
+        },
+        {
+                NAMED("altered-in-list"),
+                .level = LEVEL_INFO,
+                .since = VERSION_OLDEST,
+                .requires = "Records what becomes of a manifest that is not the one which its list names.",
+                .reference = "platform-verified",
+                .run = altered_in_list,
         },
         {
                 NAMED("artifact-is-served"),

@@ -145,6 +145,8 @@ void closing_session(struct check_context *c)
                 c->outcome->stderr_tail[len] = '\0';
         }
         child_free(c->child);
+        observed_clear(&c->seen_fds);
+        observed_clear(&c->seen_threads);
         c->child = NULL;
         c->outcome->server = 0;
         c->ended = c->end_is_due = c->expect_open = c->expect_stderr = false;

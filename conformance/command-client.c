@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `client`: runs a command that fetches an image against one bad day of skopeo after another. All that can be wrong
- * with the command line, the scenarios and the command itself is found before anything is run.
+ * `client`: runs a command that fetches an image against one bad day of skopeo after another. All that can be
+ * wrong with the command line, the scenarios and the command itself is found before anything is run.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,9 +12,8 @@
 #include "base/cleanup.h"
 #include "base/deadline.h"
 #include "base/error.h"
-#include "conformance/client.h"
+#include "conformance/client-options.h"
 #include "conformance/commands.h"
-#include "conformance/installed.h"
 #include "conformance/options.h"
 #include "conformance/suite.h"
 
@@ -29,10 +28,8 @@
 
 struct client_settings {
         struct suite_settings suite; /* its timeout is the patience */
-        const char *scenarios, *fake, *release, *reference, *result;
-        bool has_result;
-        const char **environment;
-        size_t n_environment;
+        struct client_options client;
+        const char *scenarios, *reference;
 };
 
 /* All that a run needs; freed as a whole. */
@@ -53,23 +50,6 @@ static int take_scenarios(void *data, const char *value, struct cip_error *error
         return 0;
 }
 
-static int take_fake(void *data, const char *value, struct cip_error *error)
-{
-        (void)error;
-        ((struct client_settings *)data)->fake = value;
-        return 0;
-}
-
-static int take_release(void *data, const char *value, struct cip_error *error)
-{
-        struct version version;
-
-        if (version_parse(value, &version) < 0)
-                return error_set(error, CIP_ERROR_LOCAL, -EINVAL, "'%s' is no release such as 1.2.3", value);
-        ((struct client_settings *)data)->release = value;
-        return 0;
-}
-
 static int take_reference(void *data, const char *value, struct cip_error *error)
 {
         (void)error;
@@ -77,43 +57,12 @@ static int take_reference(void *data, const char *value, struct cip_error *error
         return 0;
 }
 
-static int take_result(void *data, const char *value, struct cip_error *error)
-{
-        struct client_settings *settings = data;
-
-        settings->has_result = true;
-        settings->result = value;
-        if (value && (!*value || *value == '/' || strstr(value, "..")))
-                return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
-                                 "'%s' is no folder below the client's HOME; or use {result} in the command",
-                                 value);
-        return 0;
-}
-
-static int take_environment(void *data, const char *value, struct cip_error *error)
-{
-        struct client_settings *settings = data;
-        size_t n = settings->n_environment;
-        const char **environment = realloc(settings->environment, (n + 2) * sizeof(*environment));
-
-        if (!environment)
-                return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot keep it");
-        settings->environment = environment;
-        if (!strchr(value, '=') || *value == '=')
-                return error_set(error, CIP_ERROR_LOCAL, -EINVAL, "'%s' is no NAME=VALUE", value);
-        environment[n] = value;
-        environment[n + 1] = NULL;
-        settings->n_environment++;
-        return 0;
-}
+#define OF_CLIENT offsetof(struct client_settings, client)
 
 static const struct option_row rows[] = {
         {"filter", "GLOB", "only the scenarios that fit; a group's name stands for all of it (many)",
          suite_take_filter},
-        {"result", "[=DIR]",
-         "the client writes an OCI layout to {result}, or to DIR below\nits HOME; it is compared with the "
-         "image",
-         take_result},
+        {"result", "[=DIR]", CLIENT_RESULT_HELP, client_take_result, OF_CLIENT},
         {"jobs", "N",
          "scenarios at once, beside 16 that mostly wait\n(default: as many as there are processors)",
          suite_take_jobs},
@@ -121,15 +70,16 @@ static const struct option_row rows[] = {
          suite_take_timeout},
         {"report", "FORMAT[:FILE]", REPORT_HELP, suite_take_report},
         {"known", "FILE", "what is known to fall short (default: nothing)", suite_take_known},
-        {"release", "VERSION", "the client's release, for --known and for the reports", take_release},
+        {"release", "VERSION", "the client's release, for --known and for the reports", client_take_release,
+         OF_CLIENT},
         {"strict", NULL, "what is known to fall short makes the run fail too", suite_take_strict},
         {"repeat", "N", "run everything N times, and list the results that changed", suite_take_repeat},
         {"shuffle", "[=SEED]", "run in random order; the seed is printed", suite_take_shuffle},
         {"keep", "DIR", "keep each scenario's transcript and the end of the output there", suite_take_keep},
-        {"env", "NAME=VALUE", "set a variable for the client (many)", take_environment},
+        {"env", "NAME=VALUE", CLIENT_ENVIRONMENT_HELP, client_take_environment, OF_CLIENT},
         {"scenarios", "DIR", "another folder of scenarios", take_scenarios},
         {"reference", "REF", "what {ref} becomes (default: fake:scenario)", take_reference},
-        {"fake", "PROGRAM", "another cip-fakeproxy", take_fake},
+        {"fake", "PROGRAM", CLIENT_FAKE_HELP, client_take_fake, OF_CLIENT},
         {"help", NULL, "print this", suite_take_help},
 };
 
@@ -179,56 +129,24 @@ static int judge_command(const char *name, struct cip_error *error)
         return error_set_errno(error, CIP_ERROR_LOCAL, r, "cannot start %s", name);
 }
 
-static int judge_words(const struct client_suite *run, struct cip_error *error)
-{
-        const char *const *command = run->client.subject.command;
-        const struct client_settings *settings = &run->settings;
-
-        if (!client_has_placeholder(command, "{ref}"))
-                return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
-                                 "no word of the command has {ref}, which becomes the image's reference: "
-                                 "-- %s .. {ref}",
-                                 command[0]);
-        if (settings->has_result && !settings->result && !client_has_placeholder(command, "{result}"))
-                return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
-                                 "--result: no word of the command has {result}, the folder to write to");
-        if (settings->suite.known && !settings->release)
-                return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
-                                 "--known: a baseline is by release, and --release VERSION is missing");
-        return judge_command(command[0], error);
-}
-
-static int find_fake(struct client_suite *run, struct cip_error *error)
-{
-        if (!run->settings.fake)
-                return installed_fake(&run->fake, error);
-        if (access(run->settings.fake, X_OK) < 0 || !(run->fake = realpath(run->settings.fake, NULL)))
-                return error_set_errno(error, CIP_ERROR_LOCAL, -errno, "--fake: cannot start %s",
-                                       run->settings.fake);
-        return 0;
-}
-
 /* Everything that can be wrong before a process is started. */
 static int prepare(struct client_suite *run, struct cip_error *error)
 {
         const struct client_settings *settings = &run->settings;
         struct client *client = &run->client;
-        int r = judge_words(run, error);
+        const char *const *command = client->subject.command;
+        int r = client_options_judge(&settings->client, command, settings->suite.known, error);
 
+        if (r == 0)
+                r = judge_command(command[0], error);
         if (r == 0)
                 r = scenarios_load(settings->scenarios, stderr, &run->scenarios, error);
         if (r == 0)
-                r = find_fake(run, error);
+                r = client_options_apply(&settings->client, client, &run->fake, error);
         if (r < 0)
                 return r;
-        client->fake = run->fake;
         client->reference = settings->reference;
-        client->has_result = settings->has_result;
-        client->result = settings->result;
         client->patience = settings->suite.timeout;
-        client->subject.environment = settings->environment;
-        if (settings->release)
-                version_parse(settings->release, &client->subject.version);
         run->suite.catalogue = &run->scenarios->catalogue;
         r = suite_prepare(&run->suite, error);
         /* They have no code of their own. */
@@ -251,21 +169,21 @@ static int make_runner(struct client_suite *run, struct cip_error *error)
         uint64_t longest = 0;
         size_t n = 2;
 
-        if (settings->result && asprintf(&result, "--result=%s", settings->result) < 0)
+        if (settings->client.result && asprintf(&result, "--result=%s", settings->client.result) < 0)
                 result = NULL;
-        if (settings->has_result)
+        if (settings->client.has_result)
                 words[n++] = result ? result : "--result";
         if (settings->scenarios) {
                 words[n++] = "--scenarios";
                 words[n++] = settings->scenarios;
         }
-        if (settings->fake) {
+        if (settings->client.fake) {
                 words[n++] = "--fake";
-                words[n++] = settings->fake;
+                words[n++] = settings->client.fake;
         }
         if (settings->suite.known) {
                 words[n++] = "--release";
-                words[n++] = settings->release;
+                words[n++] = settings->client.release;
                 words[n++] = "--known";
                 words[n++] = settings->suite.known;
         }
@@ -285,7 +203,7 @@ static int run_suite(struct client_suite *run)
 
         if (make_runner(run, &error) < 0)
                 return fail_usage("%s", error.message);
-        return suite_run(&run->suite, run->settings.release ? run->settings.release : "", start);
+        return suite_run(&run->suite, run->settings.client.release ? run->settings.client.release : "", start);
 }
 
 int command_client(const char *const *argv)
@@ -317,6 +235,6 @@ int command_client(const char *const *argv)
         suite_clear(&run.suite);
         scenarios_free(run.scenarios);
         free(run.fake);
-        free(run.settings.environment);
+        client_options_clear(&run.settings.client);
         return r;
 }

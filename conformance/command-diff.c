@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `diff`: two saved reports of one suite, the older and the newer, and what is fixed, broken, changed, new and gone.
- * It prints lines for people, an object for programs, or both columns as a page.
+ * `diff`: two saved reports of one suite, the older and the newer, and what is fixed, broken, changed, new and
+ * gone. It prints lines for people, an object for programs, or both columns as a page.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -17,6 +17,7 @@
 #include "conformance/report-read.h"
 #include "conformance/selection.h"
 #include "conformance/suite.h"
+#include "protocol/message.h"
 
 #define DIFF_FORMAT 1
 
@@ -113,10 +114,10 @@ static struct json_object *side_object(const struct result *result)
 {
         struct json_object *object = json_object_new_object();
 
-        json_object_object_add(object, "status", json_object_new_string(status_name(result->status)));
-        json_object_object_add(object, "message", json_object_new_string(result->message));
+        json_add_member(object, "status", json_object_new_string(status_name(result->status)));
+        json_add_member(object, "message", json_object_new_string(result->message));
         if (result->value)
-                json_object_object_add(object, "value", json_object_new_string(result->value));
+                json_add_member(object, "value", json_object_new_string(result->value));
         return object;
 }
 
@@ -124,13 +125,13 @@ static struct json_object *change_object(const struct matrix_row *row)
 {
         struct json_object *object = json_object_new_object();
 
-        json_object_object_add(object, "id", json_object_new_string(row->check->id));
-        json_object_object_add(object, "level", json_object_new_string(check_level_name(row->check->level)));
-        json_object_object_add(object, "change", json_object_new_string(change_name(change_of_row(row))));
+        json_add_member(object, "id", json_object_new_string(row->check->id));
+        json_add_member(object, "level", json_object_new_string(check_level_name(row->check->level)));
+        json_add_member(object, "change", json_object_new_string(change_name(change_of_row(row))));
         if (row->results[0])
-                json_object_object_add(object, "old", side_object(row->results[0]));
+                json_add_member(object, "old", side_object(row->results[0]));
         if (row->results[1])
-                json_object_object_add(object, "new", side_object(row->results[1]));
+                json_add_member(object, "new", side_object(row->results[1]));
         return object;
 }
 
@@ -141,13 +142,12 @@ static struct json_object *column_object(const struct column *column)
         char version[VERSION_TEXT_SIZE], name[4096];
 
         text_make_safe(name, sizeof(name), column->name, strlen(column->name));
-        json_object_object_add(object, "file", json_object_new_string(name));
-        json_object_object_add(object, "release", json_object_new_string(summary->release));
-        json_object_object_add(
-                object, "protocol",
-                json_object_new_string(summary->catalogue == &server_catalogue
-                                               ? version_format(summary->subject->version, version)
-                                               : ""));
+        json_add_member(object, "file", json_object_new_string(name));
+        json_add_member(object, "release", json_object_new_string(summary->release));
+        json_add_member(object, "protocol",
+                        json_object_new_string(summary->catalogue == &server_catalogue
+                                                       ? version_format(summary->subject->version, version)
+                                                       : ""));
         return object;
 }
 
@@ -155,29 +155,28 @@ static void print_json(const struct diff *diff, FILE *out, bool colour)
 {
         struct json_object *object = json_object_new_object(), *counts = json_object_new_object();
         struct json_object *changes = json_object_new_array(), *columns = json_object_new_object();
+        const char *text;
 
         (void)colour;
         for (size_t o = 0; o < ARRAY_SIZE(order); o++) {
-                json_object_object_add(counts, change_name(order[o]),
-                                       json_object_new_uint64(diff->counts[order[o]]));
+                json_add_member(counts, change_name(order[o]), json_object_new_uint64(diff->counts[order[o]]));
                 for (size_t i = 0; i < diff->rows->n; i++)
                         if (change_of_row(&diff->rows->rows[i]) == order[o])
-                                json_object_array_add(changes, change_object(&diff->rows->rows[i]));
+                                json_add_item(changes, change_object(&diff->rows->rows[i]));
         }
-        json_object_object_add(counts, change_name(CHANGE_NONE),
-                               json_object_new_uint64(diff->counts[CHANGE_NONE]));
-        json_object_object_add(columns, "old", column_object(&diff->matrix->columns[0]));
-        json_object_object_add(columns, "new", column_object(&diff->matrix->columns[1]));
-        json_object_object_add(object, "tool", json_object_new_string("cip-conformance"));
-        json_object_object_add(object, "version", json_object_new_string(CIP_VERSION));
-        json_object_object_add(object, "format", json_object_new_int(DIFF_FORMAT));
-        json_object_object_add(object, "suite", json_object_new_string(diff->matrix->catalogue->subject));
-        json_object_object_add(object, "diff", columns);
-        json_object_object_add(object, "counts", counts);
-        json_object_object_add(object, "changes", changes);
-        fprintf(out, "%s\n",
-                json_object_to_json_string_ext(object,
-                                               JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+        json_add_member(counts, change_name(CHANGE_NONE), json_object_new_uint64(diff->counts[CHANGE_NONE]));
+        json_add_member(columns, "old", column_object(&diff->matrix->columns[0]));
+        json_add_member(columns, "new", column_object(&diff->matrix->columns[1]));
+        json_add_member(object, "tool", json_object_new_string("cip-conformance"));
+        json_add_member(object, "version", json_object_new_string(CIP_VERSION));
+        json_add_member(object, "format", json_object_new_int(DIFF_FORMAT));
+        json_add_member(object, "suite", json_object_new_string(diff->matrix->catalogue->subject));
+        json_add_member(object, "diff", columns);
+        json_add_member(object, "counts", counts);
+        json_add_member(object, "changes", changes);
+        text = json_text(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
+        if (text) /* nothing at all is told from a report */
+                fprintf(out, "%s\n", text);
         json_object_put(object);
 }
 

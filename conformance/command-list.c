@@ -18,6 +18,7 @@
 #include "conformance/scenarios.h"
 #include "conformance/selection.h"
 #include "conformance/story.h"
+#include "protocol/message.h"
 
 struct list_settings {
         const char **filters;
@@ -105,7 +106,7 @@ static const char *versions_text(const struct check *check, char *ret, size_t si
         return ret;
 }
 
-static void print_list(const struct catalogue *catalogue, const struct check *const *checks, size_t n)
+static int print_list(const struct catalogue *catalogue, const struct check *const *checks, size_t n)
 {
         const struct check_group *group = NULL;
         char versions[128];
@@ -121,6 +122,7 @@ static void print_list(const struct catalogue *catalogue, const struct check *co
                 printf("      %s\n", checks[i]->requires);
         }
         printf("\n%zu %ss. More about one: cip-conformance explain ID\n", n, catalogue->noun);
+        return EXIT_FINE;
 }
 
 static struct json_object *check_object(const struct catalogue *catalogue, const struct check *check)
@@ -128,34 +130,44 @@ static struct json_object *check_object(const struct catalogue *catalogue, const
         struct json_object *object = json_object_new_object();
         char version[VERSION_TEXT_SIZE];
 
-        json_object_object_add(object, "id", json_object_new_string(check->id));
-        json_object_object_add(object, "group",
-                               json_object_new_string(selection_group(catalogue, check)->name));
-        json_object_object_add(object, "level", json_object_new_string(check_level_name(check->level)));
+        json_add_member(object, "id", json_object_new_string(check->id));
+        json_add_member(object, "group", json_object_new_string(selection_group(catalogue, check)->name));
+        json_add_member(object, "level", json_object_new_string(check_level_name(check->level)));
         if (selection_group(catalogue, check)->opt_in)
-                json_object_object_add(object, "opt_in", json_object_new_boolean(true));
+                json_add_member(object, "opt_in", json_object_new_boolean(true));
         if (check->detail) {
-                json_object_object_add(object, "requires", json_object_new_string(check->requires));
-                json_object_object_add(object, "reference", json_object_new_string(check->reference));
+                json_add_member(object, "requires", json_object_new_string(check->requires));
+                json_add_member(object, "reference", json_object_new_string(check->reference));
                 return object;
         }
-        json_object_object_add(object, "since", json_object_new_string(version_format(check->since, version)));
+        json_add_member(object, "since", json_object_new_string(version_format(check->since, version)));
         if (version_compare(check->until, (struct version){0}) > 0)
-                json_object_object_add(object, "until",
-                                       json_object_new_string(version_format(check->until, version)));
-        json_object_object_add(object, "requires", json_object_new_string(check->requires));
-        json_object_object_add(object, "reference", json_object_new_string(check->reference));
+                json_add_member(object, "until", json_object_new_string(version_format(check->until, version)));
+        json_add_member(object, "requires", json_object_new_string(check->requires));
+        json_add_member(object, "reference", json_object_new_string(check->reference));
         return object;
 }
 
-static void print_json(const struct catalogue *catalogue, const struct check *const *checks, size_t n)
+/* Takes @array. Returns the exit status. */
+static int print_array(struct json_object *take_array)
+{
+        const char *text =
+                json_text(take_array, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
+        int status = text ? EXIT_FINE : fail_usage("list: out of memory");
+
+        if (text)
+                puts(text);
+        json_object_put(take_array);
+        return status;
+}
+
+static int print_json(const struct catalogue *catalogue, const struct check *const *checks, size_t n)
 {
         struct json_object *array = json_object_new_array();
 
         for (size_t i = 0; i < n; i++)
-                json_object_array_add(array, check_object(catalogue, checks[i]));
-        puts(json_object_to_json_string_ext(array, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
-        json_object_put(array);
+                json_add_item(array, check_object(catalogue, checks[i]));
+        return print_array(array);
 }
 
 /* ---- rules ---- */
@@ -173,11 +185,11 @@ static void add_rule(struct json_object *array, const struct protocol_rule *rule
 {
         struct json_object *object = json_object_new_object();
 
-        json_object_object_add(object, "rule", json_object_new_string(rule->id));
-        json_object_object_add(object, "sentence", json_object_new_string(rule->sentence));
+        json_add_member(object, "rule", json_object_new_string(rule->id));
+        json_add_member(object, "sentence", json_object_new_string(rule->sentence));
         if (rule->reason)
-                json_object_object_add(object, "reason", json_object_new_string(rule->reason));
-        json_object_array_add(array, object);
+                json_add_member(object, "reason", json_object_new_string(rule->reason));
+        json_add_item(array, object);
 }
 
 static void print_rule(const struct protocol_rule *rule)
@@ -189,7 +201,7 @@ static void print_rule(const struct protocol_rule *rule)
 /* Returns the exit status: 1 where a rule has neither a check nor a reason. */
 static int list_uncovered(bool json)
 {
-        struct json_object *array = json_object_new_array();
+        struct json_object *array = json ? json_object_new_array() : NULL;
         size_t n = 0, without_reason = 0;
 
         for (size_t i = 0; i < n_protocol_rules; i++) {
@@ -202,13 +214,11 @@ static int list_uncovered(bool json)
                 else
                         print_rule(&protocol_rules[i]);
         }
-        if (json)
-                puts(json_object_to_json_string_ext(array,
-                                                    JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
-        else
+        if (!json)
                 printf("%s%zu of %zu rules have no check, %zu of them without a reason.\n", n ? "\n" : "", n,
                        n_protocol_rules, without_reason);
-        json_object_put(array);
+        else if (print_array(array) != EXIT_FINE)
+                return EXIT_USAGE;
         return without_reason ? EXIT_SHORT : EXIT_FINE;
 }
 
@@ -258,8 +268,7 @@ int command_list(const char *const *argv)
         } else if (settings.uncovered) {
                 r = list_uncovered(settings.json);
         } else {
-                (settings.json ? print_json : print_list)(catalogue, checks, n);
-                r = EXIT_FINE;
+                r = (settings.json ? print_json : print_list)(catalogue, checks, n);
         }
         free(settings.filters);
         return r;

@@ -39,7 +39,7 @@ extern const struct option_table server_options, client_options, matrix_options,
 /* Answers what may stand in place of the last of @words, NULL-terminated, which are argv's behind the name. */
 void complete(const struct command *commands, size_t n_commands, const char *const *words, FILE *out);
 
-/* Says on stderr what is wrong, and returns EXIT_USAGE. */
+/* program.c: says on stderr what is wrong, and returns EXIT_USAGE. */
 int fail_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -47,6 +47,7 @@ struct check_context {
 
         /* The session with the server. */
         struct child *child;
+        struct observed seen_fds, seen_threads; /* of the child, until it is reaped */
         int socket;
         struct version version;
         const char *asked;   /* the latest request, for messages; "" before the first */

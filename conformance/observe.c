@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/deadline.h"
+#include "base/fd.h"
 #include "base/io.h"
 
 /* Pipes, sockets and files count; what a language's runtime keeps open for itself does not. */
@@ -36,16 +37,47 @@ static bool is_counted(int folder, const char *name)
         return strncmp(target, "/sys/", 5) != 0 && strncmp(target, "/proc/", 6) != 0;
 }
 
+void observed_clear(struct observed *observed)
+{
+        while (observed->n > 0)
+                fd_close(observed->fds[--observed->n]);
+}
+
+/* Reads a file of /proc and leaves it open in @observed, where that is wanted and there is room. */
+static bool read_kept(int folder, const char *path, struct observed *observed, char **ret)
+{
+        CLEANUP_FD int fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
+        size_t len;
+
+        if (fd < 0 || read_to_end(fd, 65536, DEADLINE_NEVER, ret, &len) < 0)
+                return false;
+        if (observed && observed->n < ARRAY_SIZE(observed->fds))
+                observed->fds[observed->n++] = steal_fd(&fd);
+        return true;
+}
+
+/* What @observed has; it is empty then. */
+static struct observed take_kept(struct observed *observed)
+{
+        struct observed before = {0};
+
+        if (observed) {
+                before = *observed;
+                observed->n = 0;
+        }
+        return before;
+}
+
 /*
- * Calls @visit for the process and all that it started and has not lost: a server may be a wrapper that waits for
- * the one that does the work. A kernel that does not tell of children leaves it at the process.
+ * Calls @visit for the process and all that it started and has not lost: a server may be a wrapper that waits
+ * for the one that does the work. A kernel that does not tell of children leaves it at the process.
  */
-static void visit_processes(pid_t pid, void (*visit)(pid_t pid, void *data), void *data)
+static void visit_processes(pid_t pid, struct observed *observed, void (*visit)(pid_t pid, void *data),
+                            void *data)
 {
         CLEANUP(cleanup_free) char *children = NULL;
         char path[64], *at, *end;
         struct dirent *entry;
-        size_t len;
         DIR *dir;
 
         visit(pid, data);
@@ -53,14 +85,14 @@ static void visit_processes(pid_t pid, void (*visit)(pid_t pid, void *data), voi
         dir = opendir(path);
         while (dir && (entry = readdir(dir))) {
                 snprintf(path, sizeof(path), "%.20s/children", entry->d_name);
-                if (entry->d_name[0] == '.' || read_file_at(dirfd(dir), path, 65536, &children, &len, NULL) < 0)
+                if (entry->d_name[0] == '.' || !read_kept(dirfd(dir), path, observed, &children))
                         continue;
                 for (at = children;; at = end) {
                         pid_t child = (pid_t)strtol(at, &end, 10);
 
                         if (end == at)
                                 break;
-                        visit_processes(child, visit, data);
+                        visit_processes(child, observed, visit, data);
                 }
                 free(STEAL(children));
         }
@@ -83,11 +115,13 @@ static void count_fds(pid_t pid, void *data)
                 closedir(dir);
 }
 
-size_t observe_fds(pid_t pid)
+size_t observe_fds(pid_t pid, struct observed *observed)
 {
+        struct observed before = take_kept(observed);
         size_t n = 0;
 
-        visit_processes(pid, count_fds, &n);
+        visit_processes(pid, observed, count_fds, &n);
+        observed_clear(&before);
         return n;
 }
 
@@ -121,32 +155,33 @@ static void add_use(pid_t pid, void *data)
 
 void observe_use(pid_t pid, struct process_use *ret)
 {
-        *ret = (struct process_use){.fds = observe_fds(pid)};
-        visit_processes(pid, add_use, ret);
-}
-
-/* One thread's state and CPU time so far. False: it is not asleep. */
-static bool thread_sleeps(int folder, const char *tid, uint64_t *cpu_ns)
-{
-        CLEANUP(cleanup_free) char *stat_text = NULL, *times = NULL;
-        char path[64];
-        const char *state;
-        size_t len;
-
-        snprintf(path, sizeof(path), "%.20s/schedstat", tid);
-        if (read_file_at(folder, path, 4096, &times, &len, NULL) == 0)
-                *cpu_ns += strtoull(times, NULL, 10);
-        snprintf(path, sizeof(path), "%.20s/stat", tid);
-        if (read_file_at(folder, path, 4096, &stat_text, &len, NULL) < 0)
-                return true; /* the thread has ended */
-        state = strrchr(stat_text, ')');
-        return state && state[1] && strchr("SIZX", state[2]);
+        *ret = (struct process_use){.fds = observe_fds(pid, NULL)};
+        visit_processes(pid, NULL, add_use, ret);
 }
 
 struct activity {
         bool asleep;
         uint64_t cpu_ns;
+        struct observed *observed;
 };
+
+/* One thread's state and CPU time so far. */
+static void look_at_thread(int folder, const char *tid, struct activity *activity)
+{
+        CLEANUP(cleanup_free) char *stat_text = NULL, *times = NULL;
+        char path[64];
+        const char *state;
+
+        snprintf(path, sizeof(path), "%.20s/schedstat", tid);
+        if (read_kept(folder, path, activity->observed, &times))
+                activity->cpu_ns += strtoull(times, NULL, 10);
+        snprintf(path, sizeof(path), "%.20s/stat", tid);
+        if (!read_kept(folder, path, activity->observed, &stat_text))
+                return; /* the thread has ended */
+        state = strrchr(stat_text, ')');
+        if (!state || !state[1] || !strchr("SIZX", state[2]))
+                activity->asleep = false;
+}
 
 static void look_at_process(pid_t pid, void *data)
 {
@@ -158,17 +193,19 @@ static void look_at_process(pid_t pid, void *data)
         snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
         dir = opendir(path);
         while (dir && (entry = readdir(dir)))
-                if (entry->d_name[0] != '.' && !thread_sleeps(dirfd(dir), entry->d_name, &activity->cpu_ns))
-                        activity->asleep = false;
+                if (entry->d_name[0] != '.')
+                        look_at_thread(dirfd(dir), entry->d_name, activity);
         if (dir)
                 closedir(dir);
 }
 
-bool observe_sleeps(pid_t pid, uint64_t *ret_cpu_ns)
+bool observe_sleeps(pid_t pid, struct observed *observed, uint64_t *ret_cpu_ns)
 {
-        struct activity activity = {.asleep = true};
+        struct observed before = take_kept(observed);
+        struct activity activity = {.asleep = true, .observed = observed};
 
-        visit_processes(pid, look_at_process, &activity);
+        visit_processes(pid, observed, look_at_process, &activity);
+        observed_clear(&before);
         *ret_cpu_ns = activity.cpu_ns;
         return activity.asleep;
 }

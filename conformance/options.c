@@ -72,7 +72,7 @@ static int take(const struct option_row *rows, size_t n_rows, const char *const 
                         return error_set(error, CIP_ERROR_LOCAL, -EINVAL, "--%s needs a value: --%s %s",
                                          row->name, row->name, row->argument);
         }
-        r = row->take(settings, value, error);
+        r = row->take((char *)settings + row->at, value, error);
         if (r < 0) {
                 error_prefix(error, "--%s", row->name);
                 return r;

@@ -17,6 +17,7 @@ struct option_row {
         const char *help;     /* may have several lines */
         /* Takes the value (NULL for none). Returns 0 or -EINVAL with @error, which need not name the option. */
         int (*take)(void *settings, const char *value, struct cip_error *error);
+        size_t at; /* where in the settings that which @take gets begins: offsetof(struct .., ..) */
 };
 
 /* A command's options, for those who want to know them all. */

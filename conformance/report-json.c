@@ -22,15 +22,10 @@ static struct json_object *text(const char *value)
         return json_object_new_string(value ? value : "");
 }
 
-static void add(struct json_object *object, const char *name, struct json_object *member)
-{
-        json_object_object_add(object, name, member);
-}
-
 static void add_text(struct json_object *object, const char *name, const char *value)
 {
         if (value)
-                add(object, name, text(value));
+                json_add_member(object, name, text(value));
 }
 
 /* A number with three places behind the point. */
@@ -51,7 +46,7 @@ static struct json_object *closing_names(unsigned closing)
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
                 if (closing & (1U << i))
-                        json_object_array_add(array, text(names[i]));
+                        json_add_item(array, text(names[i]));
         return array;
 }
 
@@ -59,10 +54,10 @@ static struct json_object *known_object(const struct baseline_entry *entry)
 {
         struct json_object *object = json_object_new_object();
 
-        add(object, "defect", text(entry->defect));
+        json_add_member(object, "defect", text(entry->defect));
         add_text(object, "effect", entry->effect);
         add_text(object, "reproducer", entry->reproducer);
-        add(object, "reference", text(entry->reference));
+        json_add_member(object, "reference", text(entry->reference));
         add_text(object, "transcript", entry->transcript);
         return object;
 }
@@ -73,13 +68,13 @@ static void add_event(void *data, struct json_object *event, const char *line, s
         struct json_object *array = data;
 
         if (event && transcript_member(event, "event")) {
-                json_object_array_add(array, json_object_get(event));
+                json_add_item(array, json_object_get(event));
                 return;
         }
         event = json_object_new_object();
-        add(event, "event", text("note"));
-        add(event, "text", json_object_new_string_len(line, (int)len));
-        json_object_array_add(array, event);
+        json_add_member(event, "event", text("note"));
+        json_add_member(event, "text", json_object_new_string_len(line, (int)len));
+        json_add_item(array, event);
 }
 
 static struct json_object *session_array(const char *transcript)
@@ -112,22 +107,22 @@ static struct json_object *result_object(const struct summary *summary, const st
         struct json_object *object = json_object_new_object();
         const struct job *job = result->job;
 
-        add(object, "id", text(result->check->id));
-        add(object, "level", text(check_level_name(result->check->level)));
-        add(object, "status", text(status_name(result->status)));
-        add(object, "seconds", seconds(result->seconds));
-        add(object, "message", text(result->message));
-        add(object, "requires", text(result->check->requires));
-        add(object, "reference", text(result->check->reference));
+        json_add_member(object, "id", text(result->check->id));
+        json_add_member(object, "level", text(check_level_name(result->check->level)));
+        json_add_member(object, "status", text(status_name(result->status)));
+        json_add_member(object, "seconds", seconds(result->seconds));
+        json_add_member(object, "message", text(result->message));
+        json_add_member(object, "requires", text(result->check->requires));
+        json_add_member(object, "reference", text(result->check->reference));
         add_text(object, "value", result->value);
         if (result->closing)
-                add(object, "closing", closing_names(result->closing));
+                json_add_member(object, "closing", closing_names(result->closing));
         if (result->entry)
-                add(object, "known", known_object(result->entry));
+                json_add_member(object, "known", known_object(result->entry));
         add_text(object, "changed", result->changed);
         add_text(object, "again", line);
         if (job && job->transcript)
-                add(object, "session", session_array(job->transcript));
+                json_add_member(object, "session", session_array(job->transcript));
         add_text(object, "stderr", job ? job->stderr_text : NULL);
         add_text(object, "log", job ? job->log : NULL);
         return object;
@@ -139,10 +134,10 @@ static struct json_object *report_object(const struct catalogue *catalogue)
 {
         struct json_object *report = json_object_new_object();
 
-        add(report, "tool", text("cip-conformance"));
-        add(report, "version", text(CIP_VERSION));
-        add(report, "format", json_object_new_int(FORMAT));
-        add(report, "suite", text(catalogue->subject));
+        json_add_member(report, "tool", text("cip-conformance"));
+        json_add_member(report, "version", text(CIP_VERSION));
+        json_add_member(report, "format", json_object_new_int(FORMAT));
+        json_add_member(report, "suite", text(catalogue->subject));
         return report;
 }
 
@@ -151,7 +146,7 @@ static struct json_object *counts_object(const struct summary *summary)
         struct json_object *counts = json_object_new_object();
 
         for (enum status s = 0; s < STATUSES; s++)
-                add(counts, status_name(s), json_object_new_uint64(summary->counts[s]));
+                json_add_member(counts, status_name(s), json_object_new_uint64(summary->counts[s]));
         return counts;
 }
 
@@ -162,27 +157,28 @@ static struct json_object *summary_object(const struct summary *summary)
         char version[VERSION_TEXT_SIZE];
 
         for (size_t i = 0; summary->subject->command[i]; i++)
-                json_object_array_add(command, text(summary->subject->command[i]));
+                json_add_item(command, text(summary->subject->command[i]));
         for (size_t i = 0; i < summary->n_results; i++)
-                json_object_array_add(checks, result_object(summary, &summary->results[i]));
-        add(report, "command", command);
-        add(report, "release", text(summary->release));
+                json_add_item(checks, result_object(summary, &summary->results[i]));
+        json_add_member(report, "command", command);
+        json_add_member(report, "release", text(summary->release));
         /* A client has none of its own. */
-        add(report, "protocol",
-            text(summary->catalogue == &server_catalogue ? version_format(summary->subject->version, version)
-                                                         : ""));
+        json_add_member(report, "protocol",
+                        text(summary->catalogue == &server_catalogue
+                                     ? version_format(summary->subject->version, version)
+                                     : ""));
         add_text(report, "baseline", summary->baseline_name);
-        add(report, "seconds", seconds(summary->seconds));
-        add(report, "counts", counts_object(summary));
+        json_add_member(report, "seconds", seconds(summary->seconds));
+        json_add_member(report, "counts", counts_object(summary));
         if (summary->repeat > 1) {
-                add(report, "repeat", json_object_new_uint64(summary->repeat));
-                add(report, "changed", json_object_new_uint64(summary->n_changed));
+                json_add_member(report, "repeat", json_object_new_uint64(summary->repeat));
+                json_add_member(report, "changed", json_object_new_uint64(summary->n_changed));
         }
         if (summary->shuffled)
-                add(report, "seed", json_object_new_uint64(summary->seed));
+                json_add_member(report, "seed", json_object_new_uint64(summary->seed));
         if (summary->interrupted)
-                add(report, "interrupted", json_object_new_boolean(1));
-        add(report, "checks", checks);
+                json_add_member(report, "interrupted", json_object_new_boolean(1));
+        json_add_member(report, "checks", checks);
         return report;
 }
 
@@ -190,11 +186,11 @@ static struct json_object *column_object(const struct column *column)
 {
         struct json_object *object = json_object_new_object();
 
-        add(object, "name", text(column->name));
+        json_add_member(object, "name", text(column->name));
         if (column->summary)
-                add(object, "report", summary_object(column->summary));
+                json_add_member(object, "report", summary_object(column->summary));
         else
-                add(object, "verdict", text(column->verdict));
+                json_add_member(object, "verdict", text(column->verdict));
         return object;
 }
 
@@ -209,20 +205,27 @@ static void print_escape(uint32_t code, FILE *out)
 }
 
 /*
- * json-c has escaped the control characters of ASCII but DEL. What else is harmful, and bytes that are no UTF-8,
- * can stand in strings alone.
+ * json-c has escaped the control characters of ASCII but DEL. What else is harmful, and bytes that are no
+ * UTF-8, can stand in strings alone.
  */
 static void print_json(struct json_object *take_report, FILE *out)
 {
-        size_t len;
-        const char *json = json_object_to_json_string_length(
-                take_report, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+        size_t len = 0;
+        const char *json =
+                json_text(take_report, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
 
+        if (!json) { /* nothing at all is told from a report */
+                json_object_put(take_report);
+                return;
+        }
         for (size_t n; len > 0; json += n, len -= n) {
                 uint32_t code = 0;
 
                 n = utf8_character(json, len, &code);
-                /* What stands for such bytes is written alike, so that a report that was read is the same again. */
+                /*
+                 * What stands for such bytes is written alike, so that a report that was read is the same
+                 * again.
+                 */
                 if (n == 0 || code == 0xfffd)
                         print_escape(0xfffd, out);
                 else if (code >= 0x7f && text_is_harmful(code))
@@ -247,7 +250,7 @@ void report_json_matrix(const struct matrix *matrix, FILE *out, bool colour)
 
         (void)colour;
         for (size_t i = 0; i < matrix->n_columns; i++)
-                json_object_array_add(columns, column_object(&matrix->columns[i]));
-        add(report, "matrix", columns);
+                json_add_item(columns, column_object(&matrix->columns[i]));
+        json_add_member(report, "matrix", columns);
         print_json(report, out);
 }

@@ -143,7 +143,8 @@ int report_write_by(const struct report *report, report_printer *print, const vo
         if (!memory)
                 return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot write a report");
         print(data_to_print, report, memory, !report->path && wants_colour(stdout));
-        if (fclose(memory) != 0 || !data)
+        /* No form of a report is empty but one that had no room. */
+        if (fclose(memory) != 0 || !data || len == 0)
                 return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot write a report");
         if (!report->path)
                 r = fwrite(data, 1, len, stdout) == len && fflush(stdout) == 0 ? 0 : -errno;

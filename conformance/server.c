@@ -96,7 +96,9 @@ static bool is_changed(const char *variable, const char *const *changes)
         return false;
 }
 
-/* The world's environment with what @changes says. An array for the caller to free; the strings are borrowed. */
+/*
+ * The world's environment with what @changes says. An array for the caller to free; the strings are borrowed.
+ */
 static const char **environment(struct check_context *c, const char *const *changes)
 {
         const char *const *world = world_environment(c->world);
@@ -271,7 +273,7 @@ const char *check_stderr(struct check_context *c)
 
 size_t check_server_fds(struct check_context *c)
 {
-        size_t n = observe_fds(check_server_pid(c));
+        size_t n = observe_fds(check_server_pid(c), &c->seen_fds);
 
         if (n == 0)
                 check_error(c, "cannot see the server's descriptors in /proc/%d/fd: %s",
@@ -294,7 +296,7 @@ bool context_server_sleeps(struct check_context *c, struct deadline limit, int s
 
         limit = deadline_min(limit, c->deadline);
         while (!deadline_passed(limit)) {
-                if (!observe_sleeps(check_server_pid(c), &cpu)) {
+                if (!observe_sleeps(check_server_pid(c), &c->seen_threads, &cpu)) {
                         looks = 0;
                 } else if (looks == 0 || cpu - cpu_at_first > IDLE_CPU_NS) {
                         looks = 1;

@@ -100,7 +100,6 @@ START_TEST(leftovers_are_named)
         CLEANUP(cleanup_world_free) struct world *world = make(&folder, NULL);
         char names[256];
 
-        ck_assert_int_eq(world_leftovers(world, names, sizeof(names)), 0);
         touch(folder, "tmp/one");
         touch(folder, "home/.config/containers/two\n");
         /* The check's own files, beside the world, are none. */
@@ -109,6 +108,34 @@ START_TEST(leftovers_are_named)
         touch(folder, "home/.local/share/containers/cache/blob-info-cache-v1.sqlite");
         ck_assert_int_eq(world_leftovers(world, names, sizeof(names)), 2);
         ck_assert_str_eq(names, "tmp/one, home/.config/containers/two ");
+}
+END_TEST
+
+START_TEST(a_world_as_it_was_has_no_leftovers)
+{
+        CLEANUP(cleanup_tmpdir_remove) char *folder = NULL;
+        CLEANUP(cleanup_world_free) struct world *world = make(&folder, NULL);
+        char names[256];
+
+        /* The check's own files, beside the world, stay. */
+        touch(folder, "fixture");
+        ck_assert_int_eq(world_leftovers(world, names, sizeof(names)), 0);
+        ck_assert_str_eq(names, "");
+        ck_assert_int_eq(access(value_of(world, "HOME"), F_OK), -1);
+        touch(folder, "fixture-2");
+}
+END_TEST
+
+START_TEST(what_a_server_took_away_or_remembers_is_no_leftover)
+{
+        CLEANUP(cleanup_tmpdir_remove) char *folder = NULL;
+        CLEANUP(cleanup_world_free) struct world *world = make(&folder, NULL);
+        char names[256];
+
+        ck_assert_int_eq(unlink(value_of(world, "REGISTRY_AUTH_FILE")), 0);
+        ck_assert_int_eq(rmdir(value_of(world, "TMPDIR")), 0);
+        touch(folder, "home/.local/share/containers/cache/blob-info-cache-v1.sqlite");
+        ck_assert_int_eq(world_leftovers(world, names, sizeof(names)), 0);
 }
 END_TEST
 
@@ -132,6 +159,8 @@ int main(void)
         tcase_add_test(cases, all_places_are_below_the_folder_and_there);
         tcase_add_test(cases, what_is_added_comes_first);
         tcase_add_test(cases, leftovers_are_named);
+        tcase_add_test(cases, a_world_as_it_was_has_no_leftovers);
+        tcase_add_test(cases, what_a_server_took_away_or_remembers_is_no_leftover);
         tcase_add_test(cases, a_folder_that_cannot_be_made_is_an_error);
         return testing_main(suite);
 }

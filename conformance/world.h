@@ -25,8 +25,9 @@ DEFINE_CLEANUP(struct world *, world_free);
 const char *const *world_environment(const struct world *world);
 
 /*
- * Which files there are that the server left: their names below the folder, separated by ", ", as safe text
- * in @ret, and their number as the return value. Negative errno: could not tell.
+ * Which files there are that the server left: their names below the folder, separated by ", ", as safe text in
+ * @ret, and their number as the return value. Negative errno: could not tell. For the world's end: what the
+ * world held from its start is gone afterwards, or some of it.
  */
 int world_leftovers(const struct world *world, char *ret, size_t size);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From an answer to packets: the reply's text in the order and with the escapes of Go, what behaviours and a rule
- * change of it, descriptors of every wrong kind, and the queue of packets that the socket did not take yet.
+ * From an answer to packets: the reply's text in the order and with the escapes of Go, what behaviours and a
+ * rule change of it, descriptors of every wrong kind, and the queue of packets that the socket did not take
+ * yet.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -77,7 +78,7 @@ static struct json_object *answer_object(const struct server *server, struct ans
         if (has_error_code(server) && (!lean || answer->code))
                 json_add_member(object, "error_code", json_object_new_string(error_code_name(answer->code)));
         if (!lean || (error && *error))
-                json_add_member(object, "error", json_object_new_string(error ? error : ""));
+                json_add_member(object, "error", go_string(error ? error : ""));
         return object;
 }
 

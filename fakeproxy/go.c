@@ -139,7 +139,10 @@ void go_quote_byte(FILE *to, unsigned char byte)
         quote_character(to, byte, '\'');
 }
 
-/* The character that valid UTF-8 goes on with; *@ret_len its bytes. A byte that is none counts for itself, negative. */
+/*
+ * The character that valid UTF-8 goes on with; *@ret_len its bytes. A byte that is none counts for itself,
+ * negative.
+ */
 static int32_t next_character(const unsigned char *text, size_t *ret_len)
 {
         size_t len = text[0] < 0xc0 ? 1 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
@@ -180,6 +183,37 @@ char *go_quote(const char *text)
                 return NULL;
         }
         return quoted;
+}
+
+char *go_text(struct json_object *string)
+{
+        const char *from = json_object_get_string(string);
+        size_t len = (size_t)json_object_get_string_len(string);
+        char *text = malloc(len * strlen(GO_NUL) + 1), *to = text;
+
+        for (size_t i = 0; text && i < len; i++) {
+                if (from[i])
+                        *to++ = from[i];
+                else
+                        to = mempcpy(to, GO_NUL, strlen(GO_NUL));
+        }
+        if (text)
+                *to = '\0';
+        return text;
+}
+
+struct json_object *go_string(const char *text)
+{
+        char *bytes CLEANUP(cleanup_free) = malloc(strlen(text) + 1), *to = bytes;
+
+        if (!bytes)
+                return NULL;
+        for (const char *found; (found = strstr(text, GO_NUL)); text = found + strlen(GO_NUL)) {
+                to = mempcpy(to, text, (size_t)(found - text));
+                *to++ = '\0';
+        }
+        to = stpcpy(to, text);
+        return json_object_new_string_len(bytes, (int)(to - bytes));
 }
 
 void go_log(const char *level, const char *format, ...)

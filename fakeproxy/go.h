@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a Go program writes and reads things: type names in errors, booleans and integers on the command line, log
- * lines, panics. What the fake needs to look like skopeo.
+ * How a Go program writes and reads things: type names in errors, booleans and integers on the command line,
+ * log lines, panics. What the fake needs to look like skopeo.
  */
 #ifndef FAKEPROXY_GO_H
 #define FAKEPROXY_GO_H
@@ -11,6 +11,18 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+/*
+ * Stands for a NUL byte in text of ours, and is one again in replies: an overlong form, as no text has that
+ * JSON gave.
+ */
+#define GO_NUL "\xc0\x80"
+
+/* A JSON string with GO_NUL in the place of each NUL byte. The caller frees. NULL: no memory. */
+char *go_text(struct json_object *string);
+
+/* The JSON string that text with GO_NUL stands for. NULL: no memory. */
+struct json_object *go_string(const char *text);
 
 /* What %T says of a value that encoding/json read: "float64", "map[string]interface {}", .. Static text. */
 const char *go_type_name(struct json_object *object);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The program cip-fakeproxy, also by the name skopeo: help, lists, and the socket that is served. Exit status as
- * skopeo's: 0 after a clean end, 1 where it refuses, 2 for a panic; and 2 for a wrong setting of the fake's own.
+ * The program cip-fakeproxy, also by the name skopeo: help, lists, and the socket that is served. Exit status
+ * as skopeo's: 0 after a clean end, 1 where it refuses, 2 for a panic; and 2 for a wrong setting of the fake's
+ * own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 #include "fakeproxy/replay.h"
 #include "fakeproxy/server.h"
 #include "fakeproxy/upstream.h"
+#include "image/digest.h"
 
 /* The behaviours that stand before the first packet. */
 static struct behaviours behaviours_of(const struct options *options)
@@ -67,7 +69,10 @@ static int check_files(char *const *files, size_t n)
         return n_good == n ? 0 : 2;
 }
 
-/* Whose name it goes by: a release that was asked for by name is one to the last line, as clients and suites look. */
+/*
+ * Whose name it goes by: a release that was asked for by name is one to the last line, as clients and suites
+ * look.
+ */
 static bool speaks_for_itself(const struct options *options)
 {
         return options->own_name && !options->emulation.is_release;
@@ -137,7 +142,10 @@ static void raise_descriptor_limit(void)
         }
 }
 
-/* No pipe may get the number of a standard descriptor that is closed, as what is written there would go into it. */
+/*
+ * No pipe may get the number of a standard descriptor that is closed, as what is written there would go into
+ * it.
+ */
 static void open_standard_descriptors(bool stdin_too)
 {
         for (int fd = stdin_too ? 0 : 1; fd <= 2; fd++) {
@@ -237,6 +245,8 @@ static int act(const struct options *options)
                 break;
         case ACTION_SCHEMA:
                 status = scenario_print_schema(stdout) < 0 ? 2 : 0;
+                if (status)
+                        fputs("cip-fakeproxy: schema: out of memory\n", stderr);
                 break;
         case ACTION_FORMAT:
                 scenario_print_format(stdout);
@@ -271,6 +281,7 @@ int main(int argc, char *argv[])
                 options_complete((const char *const *)argv + 2, (size_t)argc - 2, stdout);
                 return fflush(stdout) || ferror(stdout) ? 1 : 0;
         }
+        digest_skip_configuration();
         r = upstream_read(argc, argv, &upstream, &error);
         if (r > 0) {
                 int status = upstream_run(&upstream, argc, argv);

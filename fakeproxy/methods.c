@@ -58,11 +58,11 @@ static void unquote_behind(char *text, const char *words)
         memmove(end - 1, end + 1, strlen(end + 1) + 1);
 }
 
-/* What skopeo before 1.18 said of archives. */
+/* What skopeo before 1.18 said of archives, and of a history that does not hang together. */
 static void use_old_words(struct answer *answer)
 {
         static const char *const words[] = {"tar component ", "decoding tar config ", "Layer tarfile ",
-                                            "archive component "};
+                                            "archive component ", ", got "};
         static const char missing[] = "archive file not found: ";
         char *found = answer->error ? strstr(answer->error, missing) : NULL;
         char *path CLEANUP(cleanup_free) = NULL;
@@ -160,14 +160,18 @@ static struct open_image *take_image(struct server *server, struct json_object *
         return found;
 }
 
-/* The same, with its manifest read. */
-static struct open_image *take_loaded_image(struct server *server, struct json_object *object,
-                                            struct answer *answer)
+/*
+ * The same, with its manifest read: so far that it can be sent (image_load), or just understood
+ * (image_resolve).
+ */
+static struct open_image *take_read_image(struct server *server, struct json_object *object,
+                                          int (*read)(struct image *image, struct cip_error *error),
+                                          struct answer *answer)
 {
         struct open_image *found = take_image(server, object, answer);
         struct cip_error error;
 
-        if (!found || image_load(found->image, &error) == 0)
+        if (!found || read(found->image, &error) == 0)
                 return found;
         fail_with(server, answer, &error);
         return NULL;
@@ -525,39 +529,45 @@ static int open_reference(struct server *server, const char *reference, struct i
 
 static void open_any(struct server *server, struct json_object *args, bool optional, struct answer *answer)
 {
-        struct json_object *reference = json_object_array_get_idx(args, 0);
+        struct json_object *argument = json_object_array_get_idx(args, 0);
+        char *reference CLEANUP(cleanup_free) = NULL;
         char *problem CLEANUP(cleanup_free) = NULL;
         struct image *image = NULL;
         struct cip_error error = {0};
         bool missing = false;
         int r;
 
-        if (!json_object_is_type(reference, json_type_string)) {
+        if (!json_object_is_type(argument, json_type_string)) {
                 answer_fail(answer, ERROR_CODE_OTHER, "expecting string imageref, not %s",
-                            go_type_name(reference));
+                            go_type_name(argument));
+                return;
+        }
+        reference = go_text(argument);
+        if (!reference) {
+                answer_fail(answer, ERROR_CODE_OTHER, "out of memory");
                 return;
         }
         if (server->b.images_at_most && server->n_images >= server->b.images_at_most) {
                 answer_fail(answer, ERROR_CODE_OTHER, "too many images are open");
                 return;
         }
-        problem = reference_problem(&server->b, json_object_get_string(reference));
+        problem = reference_problem(&server->b, reference);
         if (problem && !(optional && server->b.optional_errors_are_zero)) {
                 answer_fail(answer, ERROR_CODE_OTHER, "%s", problem);
                 return;
         }
         /* A NUL byte cannot be in a file's name. */
-        if (strlen(json_object_get_string(reference)) != (size_t)json_object_get_string_len(reference))
+        if (strstr(reference, GO_NUL))
                 r = error_set(&error, CIP_ERROR_LOCAL, -EINVAL, "Invalid image name: it has a NUL byte");
         else
-                r = open_reference(server, json_object_get_string(reference), &image, &missing, &error);
+                r = open_reference(server, reference, &image, &missing, &error);
         if (r == 0)
-                add_image(server, image, json_object_get_string(reference), answer);
+                add_image(server, image, reference, answer);
         else if (optional ? server->b.optional_errors_are_zero ||
                                     (missing && !server->b.optional_missing_is_error)
                           : r == -ENOENT && server->b.open_answers_zero)
                 succeed(answer, json_object_new_int(0));
-        else if ((problem = reference_whole_error(json_object_get_string(reference), error.message)))
+        else if ((problem = reference_whole_error(reference, error.message)))
                 answer_fail(answer, ERROR_CODE_OTHER, "%s", problem);
         else
                 fail_with(server, answer, &error);
@@ -608,7 +618,8 @@ static struct json_object *manifest_value(const struct server *server, const str
 
 static void get_manifest(struct server *server, struct json_object *args, struct answer *answer)
 {
-        struct open_image *found = take_loaded_image(server, json_object_array_get_idx(args, 0), answer);
+        struct open_image *found =
+                take_read_image(server, json_object_array_get_idx(args, 0), image_load, answer);
         char *anew CLEANUP(cleanup_free) = NULL;
         const struct manifest *manifest;
         const char *text;
@@ -710,17 +721,18 @@ static const char *layer_media_type(const struct server *server, const struct co
         return strcmp(layer->media_type, MEDIA_OCI_LAYER_GZIP) ? layer->media_type : MEDIA_DOCKER_LAYER_GZIP;
 }
 
-static struct json_object *layer_array(const struct server *server, const struct manifest *manifest)
+static struct json_object *layer_array(const struct server *server, const struct image *image)
 {
         struct json_object *array = json_object_new_array();
-        size_t n = manifest->n_entries;
+        size_t n;
+        const struct content *layers = image_layers(image, &n);
 
         if (server->b.drops_last_layer && n > 0)
                 n--;
         if (server->b.layers_at_most && n > server->b.layers_at_most)
                 n = server->b.layers_at_most;
         for (size_t i = 0; array && i < n; i++) {
-                const struct content *layer = &manifest->entries[server->b.reverses_layers ? n - 1 - i : i];
+                const struct content *layer = &layers[server->b.reverses_layers ? n - 1 - i : i];
                 struct json_object *object = json_object_new_object();
                 int64_t size = server->b.lists_wrong_layer_sizes ? -1 : layer->size;
 
@@ -737,13 +749,14 @@ static struct json_object *layer_array(const struct server *server, const struct
 
 static void get_layer_info(struct server *server, struct json_object *args, struct answer *answer)
 {
-        struct open_image *found = take_loaded_image(server, json_object_array_get_idx(args, 0), answer);
+        struct open_image *found =
+                take_read_image(server, json_object_array_get_idx(args, 0), image_resolve, answer);
         struct json_object *layers;
         size_t len = 0;
 
         if (!found)
                 return;
-        layers = layer_array(server, image_parsed_manifest(found->image));
+        layers = layer_array(server, found->image);
         if (!json_text(layers, JSON_C_TO_STRING_PLAIN, &len)) {
                 json_object_put(layers);
                 answer_fail(answer, ERROR_CODE_OTHER, "out of memory");
@@ -760,14 +773,15 @@ static void get_layer_info(struct server *server, struct json_object *args, stru
 
 static void get_layer_info_piped(struct server *server, struct json_object *args, struct answer *answer)
 {
-        struct open_image *found = take_loaded_image(server, json_object_array_get_idx(args, 0), answer);
+        struct open_image *found =
+                take_read_image(server, json_object_array_get_idx(args, 0), image_resolve, answer);
         struct json_object *layers CLEANUP(cleanup_json) = NULL;
         char *text CLEANUP(cleanup_free) = NULL;
         size_t len;
 
         if (!found)
                 return;
-        layers = layer_array(server, image_parsed_manifest(found->image));
+        layers = layer_array(server, found->image);
         if (json_format_go(layers, &text, &len) < 0)
                 answer_fail(answer, ERROR_CODE_OTHER, "out of memory");
         else
@@ -803,28 +817,32 @@ static bool open_blob(struct server *server, struct json_object *args, bool with
                       uint64_t *ret_wanted_size, struct blob_source *ret, struct answer *answer)
 {
         struct open_image *found = take_image(server, json_object_array_get_idx(args, 0), answer);
-        struct json_object *digest = json_object_array_get_idx(args, 1);
+        struct json_object *argument = json_object_array_get_idx(args, 1);
+        char *digest CLEANUP(cleanup_free) = NULL;
         struct cip_error error;
 
         *ret = (struct blob_source){.fd = -1};
         if (!found)
                 return false;
-        if (!json_object_is_type(digest, json_type_string)) {
+        if (!json_object_is_type(argument, json_type_string)) {
                 answer_fail(answer, ERROR_CODE_OTHER, "expecting string blobid");
+                return false;
+        }
+        digest = go_text(argument);
+        if (!digest) {
+                answer_fail(answer, ERROR_CODE_OTHER, "out of memory");
                 return false;
         }
         if (with_size &&
             !take_number(server, json_object_array_get_idx(args, 2), "numeric", ret_wanted_size, answer))
                 return false;
-        /* A zero byte would end it here, and does not in Go. */
-        if (strlen(json_object_get_string(digest)) != (size_t)json_object_get_string_len(digest) ||
-            !digest_parse(json_object_get_string(digest), NULL)) {
-                answer_fail(answer, ERROR_CODE_OTHER, "%s", digest_problem(json_object_get_string(digest)));
+        if (!digest_parse(digest, NULL)) {
+                answer_fail(answer, ERROR_CODE_OTHER, "%s", digest_problem(digest));
                 return false;
         }
         if (image_generated(found->image))
-                return find_generated(found->image, json_object_get_string(digest), ret, answer);
-        if (image_open_blob(found->image, json_object_get_string(digest), &ret->fd, &ret->size, &error) == 0)
+                return find_generated(found->image, digest, ret, answer);
+        if (image_open_blob(found->image, digest, &ret->fd, &ret->size, &error) == 0)
                 return true;
         if (server->b.missing_blob_is_empty) {
                 ret->fd = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Judging references in skopeo's words and its order: the transport, then what that transport asks. What depends
- * on the image, and what is not there, is left to image/, which says it too.
+ * Judging references in skopeo's words and its order: the transport, then what that transport asks. What
+ * depends on the image, and what is not there, is left to image/, which says it too.
  */
 #include "fakeproxy/reference.h"
 
@@ -45,11 +45,12 @@ static char *call_failed(const char *call, const char *path, int errnum)
 /* A path that is not there may have a parent that is, which image/ finds out. */
 static char *judge_path(const struct behaviours *b, const char *path)
 {
+        const char *call = b->says_faccessat ? "faccessat" : "lstat";
         struct stat st;
 
-        if (lstat(path, &st) == 0 || errno == ENOENT)
-                return NULL;
-        return call_failed(b->says_faccessat ? "faccessat" : "lstat", path, errno);
+        if (strstr(path, GO_NUL))
+                return call_failed(call, path, EINVAL);
+        return lstat(path, &st) == 0 || errno == ENOENT ? NULL : call_failed(call, path, errno);
 }
 
 static char *judge_dir(const struct behaviours *b, const char *text)
@@ -88,15 +89,17 @@ static char *judge_oci(const struct behaviours *b, const char *text)
 /* The file is opened at once. */
 static char *judge_docker_archive(const struct behaviours *b, const char *text)
 {
+        char *path CLEANUP(cleanup_free) = strndup(text, strcspn(text, ":"));
         char *quoted CLEANUP(cleanup_free) = NULL;
         char *failed CLEANUP(cleanup_free) = NULL;
+        bool has_nul = path && strstr(path, GO_NUL);
         struct stat st;
 
         (void)b;
-        if (strchr(text, ':') || lstat(text, &st) == 0 || errno != ENAMETOOLONG)
+        if (!path || (!has_nul && (text[strlen(path)] || lstat(path, &st) == 0 || errno != ENAMETOOLONG)))
                 return NULL;
-        quoted = go_quote(text);
-        failed = call_failed("open", text, ENAMETOOLONG);
+        quoted = go_quote(path);
+        failed = call_failed("open", path, has_nul ? EINVAL : ENAMETOOLONG);
         return quoted && failed ? say("opening file %s: %s", quoted, failed) : NULL;
 }
 

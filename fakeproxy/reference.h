@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What skopeo says of a reference before it looks for the image: its form, and paths that cannot be looked at. In
- * full length, where an error record has room for a part of it.
+ * What skopeo says of a reference before it looks for the image: its form, and paths that cannot be looked at.
+ * In full length, where an error record has room for a part of it. NUL bytes are GO_NUL in what comes and goes
+ * here.
  */
 #ifndef FAKEPROXY_REFERENCE_H
 #define FAKEPROXY_REFERENCE_H

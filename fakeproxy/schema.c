@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The scenario format told to others: as a JSON Schema for editors, and as the tables of docs/scenarios.md. Both
- * are printed from the tables that the parser goes by; what several members say together is the parser's alone.
+ * The scenario format told to others: as a JSON Schema for editors, and as the tables of docs/scenarios.md.
+ * Both are printed from the tables that the parser goes by; what several members say together is the parser's
+ * alone.
  */
 #include <errno.h>
 #include <string.h>
@@ -23,8 +24,17 @@ static struct json_object *text(const char *value)
 /* Adds a member, and returns the object. */
 static struct json_object *with(struct json_object *object, const char *name, struct json_object *take_value)
 {
-        json_object_object_add(object, name, take_value);
+        json_add_member(object, name, take_value);
         return object;
+}
+
+/* The same, but for an array without anything in it. */
+static void with_items(struct json_object *object, const char *name, struct json_object *take_array)
+{
+        if (json_is_whole(take_array) && json_object_array_length(take_array) == 0)
+                json_object_put(take_array);
+        else
+                with(object, name, take_array);
 }
 
 static struct json_object *of_type(const char *type)
@@ -58,7 +68,7 @@ static struct json_object *one_of(const struct choice *choices)
         struct json_object *names = json_object_new_array();
 
         for (; choices->name; choices++)
-                json_object_array_add(names, text(choices->name));
+                json_add_item(names, text(choices->name));
         return with(json_object_new_object(), "enum", names);
 }
 
@@ -66,8 +76,8 @@ static struct json_object *any_of(struct json_object *take_a, struct json_object
 {
         struct json_object *both = json_object_new_array();
 
-        json_object_array_add(both, take_a);
-        json_object_array_add(both, take_b);
+        json_add_item(both, take_a);
+        json_add_item(both, take_b);
         return with(json_object_new_object(), "anyOf", both);
 }
 
@@ -81,7 +91,7 @@ static struct json_object *fixture_names(void)
         struct json_object *names = json_object_new_array();
 
         for (size_t i = 0; i < n_fixtures; i++)
-                json_object_array_add(names, text(fixtures[i].name));
+                json_add_item(names, text(fixtures[i].name));
         return with(json_object_new_object(), "enum", names);
 }
 
@@ -90,7 +100,7 @@ static struct json_object *method_names(void)
         struct json_object *names = json_object_new_array();
 
         for (size_t i = 0; i < METHODS; i++)
-                json_object_array_add(names, text(methods[i].name));
+                json_add_item(names, text(methods[i].name));
         return with(json_object_new_object(), "enum", names);
 }
 
@@ -99,7 +109,7 @@ static struct json_object *emulation_enum(void)
         struct json_object *names = json_object_new_array();
 
         for (const char *const *name = emulation_names; *name; name++)
-                json_object_array_add(names, text(*name));
+                json_add_item(names, text(*name));
         return with(json_object_new_object(), "enum", names);
 }
 
@@ -170,7 +180,7 @@ static struct json_object *requiring(const char *name)
 {
         struct json_object *names = json_object_new_array();
 
-        json_object_array_add(names, text(name));
+        json_add_item(names, text(name));
         return with(json_object_new_object(), "required", names);
 }
 
@@ -184,19 +194,13 @@ static struct json_object *object_schema(const struct fields *of)
 
                 with(properties, field->name, with(field_schema(field), "description", text(field->about)));
                 if (field->required)
-                        json_object_array_add(required, text(field->name));
+                        json_add_item(required, text(field->name));
                 if (field->one_of)
-                        json_object_array_add(alternatives, requiring(field->name));
+                        json_add_item(alternatives, requiring(field->name));
         }
         with(object, "properties", properties);
-        if (json_object_array_length(required) > 0)
-                with(object, "required", required);
-        else
-                json_object_put(required);
-        if (json_object_array_length(alternatives) > 0)
-                with(object, "oneOf", alternatives);
-        else
-                json_object_put(alternatives);
+        with_items(object, "required", required);
+        with_items(object, "oneOf", alternatives);
         return with(object, "additionalProperties", json_object_new_boolean(false));
 }
 
@@ -208,7 +212,7 @@ static struct json_object *bytes_schema(void)
         with(properties, "base64",
              with(of_type("string"), "pattern",
                   text("^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")));
-        json_object_array_add(required, text("base64"));
+        json_add_item(required, text("base64"));
         with(object, "properties", properties);
         with(object, "required", required);
         with(object, "additionalProperties", json_object_new_boolean(false));
@@ -246,6 +250,11 @@ int scenario_print_schema(FILE *to)
              text("Made by `cip-fakeproxy schema`. docs/scenarios.md describes the format; `cip-fakeproxy "
                   "check` "
                   "finds what no schema can say."));
+        if (!json_is_whole(top)) {
+                json_object_put(top);
+                json_object_put(definitions);
+                return -ENOMEM;
+        }
         json_object_object_foreach (top, key, value)
                 with(schema, key, json_object_get(value));
         json_object_put(top);
@@ -254,8 +263,9 @@ int scenario_print_schema(FILE *to)
         with(definitions, "bytes", bytes_schema());
         with(definitions, "behaviours", behaviours_schema());
         with(schema, "$defs", definitions);
-        printed = json_object_to_json_string_ext(schema, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-                                                                 JSON_C_TO_STRING_NOSLASHESCAPE);
+        printed = json_text(schema,
+                            JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE,
+                            NULL);
         if (!printed)
                 return -ENOMEM;
         fprintf(to, "%s\n", printed);

@@ -97,6 +97,20 @@ START_TEST(test_what_cannot_be_printed_is_quoted_by_number)
 }
 END_TEST
 
+START_TEST(test_a_nul_byte_comes_out_as_it_went_in)
+{
+        struct json_object *from CLEANUP(cleanup_json) = json_object_new_string_len("\0a\0\0", 4);
+        char *text CLEANUP(cleanup_free) = go_text(from);
+        char *quoted CLEANUP(cleanup_free) = go_quote(text);
+        struct json_object *to CLEANUP(cleanup_json) = go_string(text);
+
+        ck_assert_str_eq(text, GO_NUL "a" GO_NUL GO_NUL);
+        ck_assert_str_eq(quoted, "\"\\x00a\\x00\\x00\"");
+        ck_assert_int_eq(json_object_get_string_len(to), 4);
+        ck_assert_mem_eq(json_object_get_string(to), "\0a\0\0", 4);
+}
+END_TEST
+
 /* Each of them as skopeo answers it. */
 START_TEST(test_what_is_no_json_is_refused_in_gos_words)
 {
@@ -157,6 +171,7 @@ int main(void)
         tcase_add_test(tcase, test_types_have_gos_names);
         tcase_add_test(tcase, test_quoted_text_is_on_one_line);
         tcase_add_test(tcase, test_what_cannot_be_printed_is_quoted_by_number);
+        tcase_add_test(tcase, test_a_nul_byte_comes_out_as_it_went_in);
         tcase_add_test(tcase, test_what_is_no_json_is_refused_in_gos_words);
         return testing_main(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of what is said of references before an image is looked for. Each sentence was seen on released skopeos.
+ * Tests of what is said of references before an image is looked for. Each sentence was seen on released
+ * skopeos.
  */
 #include "fakeproxy/reference.h"
 
@@ -11,6 +12,7 @@
 #include "base/cip-error.h"
 #include "base/cleanup.h"
 #include "base/testing.h"
+#include "fakeproxy/go.h"
 
 static const struct behaviours version, newer = {.says_faccessat = true}, older = {.quotes_plainly = true};
 
@@ -35,6 +37,15 @@ START_TEST(test_a_reference_is_refused_in_the_words_of_releases)
                 {&version, "oci:/dev/no such place/x", NULL},
                 {&version, "oci:/dev:a tag", "Invalid image a tag"},
                 {&version, "fake:x", NULL},
+                {&newer, GO_NUL, "Invalid image name \"\\x00\", expected colon-separated transport:reference"},
+                {&older, GO_NUL,
+                 "Invalid image name \"" GO_NUL "\", expected colon-separated transport:reference"},
+                {&newer, "oci:a" GO_NUL ":b", "faccessat a" GO_NUL ": invalid argument"},
+                {&older, "dir:" GO_NUL, "lstat " GO_NUL ": invalid argument"},
+                {&older, "oci:/dev:a" GO_NUL, "Invalid image a" GO_NUL},
+                {&newer, "docker-archive:a" GO_NUL ":b",
+                 "opening file \"a\\x00\": open a" GO_NUL ": invalid argument"},
+                {&newer, "docker://a" GO_NUL, "invalid reference format"},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

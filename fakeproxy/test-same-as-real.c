@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sends the same requests to the real skopeo and to the fake as that release, and wants the same replies, byte for
- * byte but for the numbers of pipes, and the same data. The real one is `skopeo` or what CIP_TEST_SKOPEO names;
- * where there is none, or one of a release that is not emulated, the test is skipped. Fixtures are a good image, a
- * list, docker's schema 2, an artifact and broken ones, some of them as archives. Each server unpacks those into a
- * temporary folder of its own, whose name is left out.
+ * Sends the same requests to the real skopeo and to the fake as that release, and wants the same replies, byte
+ * for byte but for the numbers of pipes, and the same data. The real one is `skopeo` or what CIP_TEST_SKOPEO
+ * names; where there is none, or one of a release that is not emulated, the test is skipped. Fixtures are a
+ * good image, a list, docker's schema 2, an artifact and broken ones, some of them as archives; and manifests
+ * that servers do not send. Each server unpacks those into a temporary folder of its own, whose name is left
+ * out.
  */
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -24,7 +26,10 @@
 
 #define SKIPPED 77
 
-/* Where servers find the images: @ in a request is the folder, D and S digest and size of the first layer of "tar". */
+/*
+ * Where servers find the images: @ in a request is the folder, D and S digest and size of the first layer of
+ * "tar".
+ */
 static const char *const fixture_names[] = {
         "tar",           "index",         "docker",    "artifact",    "blob-65537",         "layers-300",
         "broken-digest", "broken-config", "config-1m", "manifest-1m", "broken-missing-blob"};
@@ -63,6 +68,13 @@ static const char *const requests[] = {
         "{\"method\":\"OpenImage\",\"args\":[\"oci:@/tar:nope\"]}",
         "{\"method\":\"OpenImage\",\"args\":[\"oci:@/nope:nope\"]}",
         "{\"method\":\"OpenImage\",\"args\":[\"oci:@/tar:la test\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"\\u0000\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"a\\u0000b:x\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"oci:\\u0000:x\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"dir:@/nope/\\u0000\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"oci:@/tar:la\\u0000test\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"docker-archive:\\u0000:x\"]}",
+        "{\"method\":\"OpenImage\",\"args\":[\"docker://a\\u0000\"]}",
         "{\"method\":\"OpenImageOptional\",\"args\":[\"oci:@/tar:nope\"]}",
         "{\"method\":\"OpenImageOptional\",\"args\":[\"oci:@/nope:nope\"]}",
         "{\"method\":\"OpenImageOptional\",\"args\":[\"nonsense:x\"]}",
@@ -125,6 +137,7 @@ static const char *const requests[] = {
         "{\"method\":\"GetBlob\",\"args\":[1,7,%S]}",
         "{\"method\":\"GetBlob\",\"args\":[1,\"nonsense\",%S]}",
         "{\"method\":\"GetBlob\",\"args\":[1,\"sha256:abc\",%S]}",
+        "{\"method\":\"GetBlob\",\"args\":[1,\"sha256:\\u0000\",%S]}",
         "{\"method\":\"GetBlob\",\"args\":[1,\"md5:abc\",%S]}",
         "{\"method\":\"GetBlob\",\"args\":[1,\"x\",\"x\"]}",
         "{\"method\":\"GetBlob\",\"args\":[1,\"%D\",\"1\"]}",
@@ -280,6 +293,133 @@ static void make_archives(const struct world *world)
         ck_assert_ok(fixture_write_docker_archive(fixture_find("gzip"), path_of(world, "dz.tar"), "z:latest",
                                                   false, NULL));
 }
+
+/* ---- manifests that are not sent, or not as they are ---- */
+
+#define OCI_INDEX "application/vnd.oci.image.index.v1+json"
+#define SCHEMA_1 "application/vnd.docker.distribution.manifest.v1+json"
+#define DOCKER "application/vnd.docker.distribution.manifest.v2+json"
+#define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define NOT_THERE "sha256:" ID_A
+#define NO_SIZE "\"size\":1"
+
+/* Of schema 1, with ' for \" in the entries of the history. */
+#define ENTRY(members) "{\"v1Compatibility\":\"{" members "}\"}"
+#define HISTORY(layers, entries)                                                                             \
+        "{\"schemaVersion\":1,\"name\":\"n\",\"tag\":\"t\",\"architecture\":\"amd64\",\"fsLayers\":[" layers \
+        "],\"history\":[" entries "]}"
+#define ONE "{\"blobSum\":\"" NOT_THERE "\"}"
+
+#define DOCKER_MANIFEST                                                                            \
+        "{\"schemaVersion\":2,\"mediaType\":\"" DOCKER "\",\"config\":{\"mediaType\":"             \
+        "\"application/vnd.docker.container.image.v1+json\",\"digest\":\"" NOT_THERE "\"," NO_SIZE \
+        "},\"layers\":[{\"mediaType\":\"application/"                                              \
+        "vnd.docker.image.rootfs.diff.tar.gzip\",\"digest\":\"" NOT_THERE "\"," NO_SIZE "}]}"
+
+/*
+ * A manifest, in a layout of its name, or in so many lists one in the other; tampered with, so that it is not
+ * what they say.
+ */
+static const struct {
+        const char *name, *media_type, *text;
+        size_t lists;
+        bool tampered;
+} odd_manifests[] = {
+        {"one", SCHEMA_1, HISTORY(ONE, ENTRY("'id':'" ID_A "','created':'2020-01-02T03:04:05.100Z'")), 0,
+         false},
+        {"listed", SCHEMA_1, HISTORY(ONE, ENTRY("'id':'" ID_A "','author':'x'")), 1, false},
+        {"two", SCHEMA_1,
+         HISTORY(ONE "," ONE,
+                 ENTRY("'id':'" ID_B "','parent':'" ID_A "','author':'me','comment':'c','throwaway':true,"
+                       "'container_config':{'Cmd':['/bin/"
+                       "sh','-c','x']},'config':{'Env':['A=b'],'Hostname':'h'},"
+                       "'os':'linux','architecture':'amd64','Size':3,'docker_version':'1."
+                       "8.2'") "," ENTRY("'id':'" ID_A "','created':'2020-01-02T03:04:05+00:00'")),
+         0, false},
+        {"again", SCHEMA_1,
+         HISTORY(ONE "," ONE, ENTRY("'id':'" ID_A "','author':'1'") "," ENTRY("'id':'" ID_A "','author':'2'")),
+         0, false},
+        {"empty", SCHEMA_1, HISTORY("", ""), 0, false},
+        {"short", SCHEMA_1, HISTORY(ONE, ""), 0, false},
+        {"no-id", SCHEMA_1, HISTORY(ONE, ENTRY("")), 0, false},
+        {"id-type", SCHEMA_1, HISTORY(ONE, ENTRY("'id':3")), 0, false},
+        {"cut", SCHEMA_1, HISTORY(ONE, "{\"v1Compatibility\":\"{\"}"), 0, false},
+        {"base", SCHEMA_1, HISTORY(ONE, ENTRY("'id':'" ID_A "','parent':'" ID_B "'")), 0, false},
+        {"parent", SCHEMA_1, HISTORY(ONE "," ONE, ENTRY("'id':'" ID_A "'") "," ENTRY("'id':'" ID_B "'")), 0,
+         false},
+        {"twice", SCHEMA_1,
+         HISTORY(ONE "," ONE "," ONE, ENTRY("'id':'" ID_A "','parent':'" ID_B
+                                            "'") "," ENTRY("'id':'" ID_B "'") "," ENTRY("'id':'" ID_A "'")),
+         0, false},
+        {"docker-no-config", DOCKER, DOCKER_MANIFEST, 1, false},
+        {"nested-docker", DOCKER, DOCKER_MANIFEST, 2, false},
+        {"nested-none", OCI_INDEX,
+         "{\"schemaVersion\":2,\"mediaType\":\"" OCI_INDEX "\",\"manifests\":[{\"mediaType\":\"" SCHEMA_1
+         "\",\"digest\":\"" NOT_THERE "\"," NO_SIZE
+         ",\"platform\":{\"architecture\":\"sparc\",\"os\":\"plan9\"}}]}",
+         1, false},
+        {"tampered", DOCKER, DOCKER_MANIFEST, 1, true},
+        {"nested-tampered", DOCKER, DOCKER_MANIFEST, 2, true},
+};
+
+static void write_text(const char *folder, const char *name, const char *text, bool tampered)
+{
+        char path[4096];
+        FILE *to;
+
+        snprintf(path, sizeof(path), "%s/%s", folder, name);
+        to = fopen(path, "we");
+        ck_assert_ptr_nonnull(to);
+        fprintf(to, "%s%s", text, tampered ? " " : "");
+        ck_assert_int_eq(fclose(to), 0);
+}
+
+/* Writes the manifest of a row, or the list around it, as a blob. */
+static void write_manifest(const char *blobs, const char *text, bool tampered,
+                           char ret_digest[DIGEST_TEXT_SIZE])
+{
+        ck_assert_ok(digest_of(DIGEST_SHA256, text, strlen(text), ret_digest));
+        write_text(blobs, digest_hex(ret_digest), text, tampered);
+}
+
+static void make_odd(const struct world *world, size_t i)
+{
+        char folder[4096], blobs[4120], list[1000], digest[DIGEST_TEXT_SIZE];
+        char *text CLEANUP(cleanup_free) = calloc(2, strlen(odd_manifests[i].text) + 1), *to = text;
+        const char *type = odd_manifests[i].media_type;
+
+        ck_assert_ptr_nonnull(text);
+        for (const char *from = odd_manifests[i].text; *from; from++) {
+                if (*from == '\'')
+                        *to++ = '\\';
+                *to++ = *from == '\'' ? '"' : *from;
+        }
+        snprintf(folder, sizeof(folder), "%s/%s", world->folder, odd_manifests[i].name);
+        ck_assert_int_eq(mkdir(folder, 0777), 0);
+        snprintf(blobs, sizeof(blobs), "%s/blobs", folder);
+        ck_assert_int_eq(mkdir(blobs, 0777), 0);
+        snprintf(blobs, sizeof(blobs), "%s/blobs/sha256", folder);
+        ck_assert_int_eq(mkdir(blobs, 0777), 0);
+        write_manifest(blobs, text, odd_manifests[i].tampered, digest);
+        for (size_t n = 0;; n++) {
+                snprintf(list, sizeof(list),
+                         "{\"schemaVersion\":2,\"mediaType\":\"" OCI_INDEX
+                         "\",\"manifests\":[{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":999,"
+                         "\"platform\":{\"architecture\":\"amd64\",\"os\":\"linux\"},"
+                         "\"annotations\":{\"org.opencontainers.image.ref.name\":\"latest\"}}]}",
+                         type, digest);
+                if (n == odd_manifests[i].lists)
+                        break;
+                type = OCI_INDEX;
+                write_manifest(blobs, list, false, digest);
+        }
+        write_text(folder, "index.json", list, false);
+        write_text(folder, "oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", false);
+}
+
+static const char *const odd_methods[] = {"GetManifest", "GetFullConfig", "GetConfig", "GetLayerInfo",
+                                          "GetLayerInfoPiped"};
 
 /* The request with the folder, the digest and the size filled in. The caller frees. */
 static char *fill_in(const struct world *world, const char *request)
@@ -445,6 +585,33 @@ START_TEST(test_serves_archives_as_the_real_one)
 }
 END_TEST
 
+START_TEST(test_takes_odd_manifests_as_the_real_one)
+{
+        enum { PER_IMAGE = 1 + ARRAY_SIZE(odd_methods), ALL = 1 + ARRAY_SIZE(odd_manifests) * PER_IMAGE };
+        struct world world;
+        char *list[ALL];
+        size_t n = 0;
+
+        ck_assert_ok(tmpdir_new("cip-same", &world.folder, NULL));
+        ck_assert_int_ge(asprintf(&list[n++], "{\"method\":\"Initialize\"}"), 0);
+        for (size_t i = 0; i < ARRAY_SIZE(odd_manifests); i++) {
+                make_odd(&world, i);
+                /* Releases before 1.22.0 do not see the tag of what is not OCI's. */
+                ck_assert_int_ge(asprintf(&list[n++], "{\"method\":\"OpenImage\",\"args\":[\"oci:@/%s\"]}",
+                                          odd_manifests[i].name),
+                                 0);
+                for (size_t j = 0; j < ARRAY_SIZE(odd_methods); j++)
+                        ck_assert_int_ge(asprintf(&list[n++], "{\"method\":\"%s\",\"args\":[%zu]}",
+                                                  odd_methods[j], i + 1),
+                                         0);
+        }
+        compare(&world, (const char *const *)list, n);
+        while (n > 0)
+                free(list[--n]);
+        tmpdir_remove(world.folder);
+}
+END_TEST
+
 int main(int argc, char *argv[])
 {
         Suite *suite = suite_create("same as real");
@@ -468,5 +635,6 @@ int main(int argc, char *argv[])
         }
         tcase_add_test(testing_case(suite, "requests"), test_answers_as_the_real_one);
         tcase_add_test(testing_case(suite, "archives"), test_serves_archives_as_the_real_one);
+        tcase_add_test(testing_case(suite, "odd"), test_takes_odd_manifests_as_the_real_one);
         return testing_main(suite);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of what scenarios make the built program do, as a client sees it on the wire, and of the verdict on that
- * client. The program's path is the only argument.
+ * Tests of what scenarios make the built program do, as a client sees it on the wire, and of the verdict on
+ * that client. The program's path is the only argument.
  */
 #include <fcntl.h>
 #include <json-c/json.h>
@@ -44,14 +44,11 @@ static void stage_clear(struct stage *stage)
 }
 #define CLEANUP_STAGE CLEANUP(stage_clear)
 
-/* Writes the scenario with these members, and starts it. */
-static void begin(struct stage *stage, const char *flags, const char *members, ...)
-        __attribute__((format(printf, 3, 4)));
-static void begin(struct stage *stage, const char *flags, const char *members, ...)
+static void write_scenario(struct stage *stage, const char *members, va_list ap)
+        __attribute__((format(printf, 2, 0)));
+static void write_scenario(struct stage *stage, const char *members, va_list ap)
 {
         struct cip_error error = {0};
-        char words[1000];
-        va_list ap;
         FILE *file;
 
         ck_assert_ok(tmpdir_new("scenario-run", &stage->folder, &error));
@@ -60,14 +57,41 @@ static void begin(struct stage *stage, const char *flags, const char *members, .
         file = fopen(stage->scenario, "w");
         ck_assert_ptr_nonnull(file);
         fputs("{\"scenario\": \"s\", \"about\": \"a\", ", file);
-        va_start(ap, members);
         vfprintf(file, members, ap);
-        va_end(ap);
         fputs("}\n", file);
         fclose(file);
+}
+
+/* Writes the scenario with these members, and starts it. */
+static void begin(struct stage *stage, const char *flags, const char *members, ...)
+        __attribute__((format(printf, 3, 4)));
+static void begin(struct stage *stage, const char *flags, const char *members, ...)
+{
+        char words[1000];
+        va_list ap;
+
+        va_start(ap, members);
+        write_scenario(stage, members, ap);
+        va_end(ap);
         snprintf(words, sizeof(words),
                  "--scenario %s --verdict %s --insecure-policy %s experimental-image-proxy", stage->scenario,
                  stage->verdict, flags);
+        drive_start(&stage->drive, program, NULL, words);
+}
+
+/* The same without a verdict, which would wake the server now and then. */
+static void begin_unwatched(struct stage *stage, const char *members, ...)
+        __attribute__((format(printf, 2, 3)));
+static void begin_unwatched(struct stage *stage, const char *members, ...)
+{
+        char words[1000];
+        va_list ap;
+
+        va_start(ap, members);
+        write_scenario(stage, members, ap);
+        va_end(ap);
+        snprintf(words, sizeof(words), "--scenario %s --insecure-policy experimental-image-proxy",
+                 stage->scenario);
         drive_start(&stage->drive, program, NULL, words);
 }
 
@@ -754,13 +778,6 @@ START_TEST(test_ends_at_events)
         ck_assert_int_eq(drive_wait(&stage.drive), 6);
         stage_clear(&stage);
 
-        /* Nothing else happens behind the delay: no other event wakes it. */
-        stage = (struct stage){0};
-        begin_open(&stage, "{\"when\": {\"method\": \"Shutdown\"}, \"delay_ms\": 300}");
-        drive_send(&stage.drive, CALL("Shutdown", ""));
-        ck_assert_int_eq(drive_wait(&stage.drive), 0);
-        stage_clear(&stage);
-
         stage = (struct stage){0};
         begin_open(&stage,
                    "{\"when\": {\"method\": \"GetManifest\"}, \"data\": [{\"send\": 9}, {\"exit\": 4}]}");
@@ -770,6 +787,25 @@ START_TEST(test_ends_at_events)
         size_t len;
         free(drive_read(&stage.drive, 0, &len));
         ck_assert_uint_eq(len, 9);
+}
+END_TEST
+
+/*
+ * Nothing else happens behind the delay: no other event wakes the server, and nobody writes down what it does.
+ */
+START_TEST(test_a_delayed_shutdown_ends_the_server)
+{
+        static const char rules[] = "\"rules\": [{\"when\": {\"method\": \"Shutdown\"}, \"%s\": 300}]";
+        static const char *const delays[] = {"delay_ms", "delay_after_ms"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(delays); i++) {
+                struct stage stage CLEANUP_STAGE = {0};
+
+                begin_unwatched(&stage, rules, delays[i]);
+                want(&stage, INITIALIZE, "0.2.8");
+                drive_send(&stage.drive, CALL("Shutdown", ""));
+                ck_assert_int_eq(drive_wait(&stage.drive), 0);
+        }
 }
 END_TEST
 
@@ -1095,6 +1131,7 @@ int main(int argc, char *argv[])
         tcase_add_test(tcase, test_a_drip_has_its_rate);
         tcase_add_test(tcase, test_ends);
         tcase_add_test(tcase, test_ends_at_events);
+        tcase_add_test(tcase, test_a_delayed_shutdown_ends_the_server);
         tcase_add_test(tcase, test_the_socket_is_closed_and_the_process_lives);
         tcase_add_test(tcase, test_what_is_not_read_is_not_answered);
         tcase_add_test(tcase, test_ends_that_are_ignored);

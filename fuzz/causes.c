@@ -15,24 +15,24 @@ static struct cause *find(struct causes *causes, const char *key)
         return NULL;
 }
 
-static struct cause *add(struct causes *causes, const char *key)
+static struct cause *add(struct causes *causes, const char *key, double after)
 {
         struct cause *cause = &causes->causes[causes->n];
 
         if (causes->n == CAUSES_MAX)
                 return NULL;
         causes->n++;
-        *cause = (struct cause){.times = 1};
+        *cause = (struct cause){.times = 1, .after = after};
         snprintf(cause->key, sizeof(cause->key), "%s", key);
         return cause;
 }
 
-struct cause *causes_count(struct causes *causes, const char *key)
+struct cause *causes_count(struct causes *causes, const struct fault *fault)
 {
-        struct cause *cause = find(causes, key);
+        struct cause *cause = find(causes, fault->key);
 
         if (!cause)
-                return add(causes, key);
+                return add(causes, fault->key, fault->after);
         cause->times++;
         if (cause->same_as)
                 causes->causes[cause->same_as - 1].times++;
@@ -57,7 +57,7 @@ struct cause *causes_rename(struct causes *causes, struct cause *cause, const ch
                 cause->same_as = (size_t)(other - causes->causes) + 1;
                 return NULL;
         }
-        other = add(causes, key);
+        other = add(causes, key, cause->after);
         if (!other)
                 return NULL;
         cause->same_as = (size_t)(other - causes->causes) + 1;
@@ -66,7 +66,8 @@ struct cause *causes_rename(struct causes *causes, struct cause *cause, const ch
 
 static void print_one(const struct cause *cause, FILE *out)
 {
-        fprintf(out, "  %s %6" PRIu64 "x  %s\n", cause->known ? "known" : "NEW  ", cause->times, cause->key);
+        fprintf(out, "  %s %6" PRIu64 "x  %s  after %.1f s\n", cause->known ? "known" : "NEW  ", cause->times,
+                cause->key, cause->after);
         if (cause->known)
                 fprintf(out, "                 %s\n", cause->known);
 }

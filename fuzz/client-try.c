@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One check in a catalogue of one, given to the runner. The judge tells in sentences what falls short; a table finds them
- * and names the symptom, which with what does harm in the scenario is the cause.
+ * One check in a catalogue of one, given to the runner. The judge tells in sentences what falls short; a table
+ * finds them and names the symptom, which with what does harm in the scenario is the cause.
  */
 #include "fuzz/client-try.h"
 
@@ -129,11 +129,12 @@ void client_try_free(struct client_try *try)
 
 /* ---- keys ---- */
 
-/* The words without what is by chance: digits, paths, what is in quotes. */
+/* The words without what is by chance: digits, absolute paths, what is in quotes. */
 static void essence(const char *text, size_t len, char *ret, size_t size)
 {
         size_t used = 0;
         char quote = 0;
+        bool path = false;
 
         for (size_t i = 0; i < len && used + 1 < size; i++) {
                 char c = text[i];
@@ -144,7 +145,8 @@ static void essence(const char *text, size_t len, char *ret, size_t size)
                 }
                 if (!quote && (c == '"' || (c == '\'' && (i == 0 || text[i - 1] == ' '))))
                         quote = c;
-                if (quote)
+                path = c != ' ' && c != ':' && (path || (c == '/' && (i == 0 || text[i - 1] == ' ')));
+                if (quote || path)
                         continue;
                 if ((c >= '0' && c <= '9') || c == '|' || (used && c == ' ' && ret[used - 1] == ' '))
                         continue;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `client`: scenarios by chance against one client. The same engine as for servers runs them; what one piece of work is, and
- * what is made smaller, is a scenario here.
+ * `client`: scenarios by chance against one client. The same engine as for servers runs them; what one piece of
+ * work is, and what is made smaller, is a scenario here.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,7 +15,7 @@
 
 #include "base/error.h"
 #include "base/tmpdir.h"
-#include "conformance/installed.h"
+#include "conformance/client-options.h"
 #include "conformance/place.h"
 #include "fuzz/causes.h"
 #include "fuzz/client-try.h"
@@ -35,13 +35,9 @@
 #define REDUCE_SECONDS 60
 #define REDUCE_LATE_SECONDS 5
 
-#define ENVIRONMENT_MAX 64
-
 struct client_hunt {
         struct fuzz_settings settings; /* the first member, for option tables */
-        const char *fake, *release, *result, *environment[ENVIRONMENT_MAX + 1];
-        size_t n_environment;
-        bool has_result;
+        struct client_options options;
         struct client client;
         char *fake_path, *folder;
         struct scenarios *scenarios; /* for the baseline */
@@ -53,66 +49,23 @@ struct client_hunt {
 
 /* ---- options ---- */
 
-static int take_fake(void *data, const char *value, struct cip_error *error)
-{
-        (void)error;
-        ((struct client_hunt *)data)->fake = value;
-        return 0;
-}
-
-static int take_release(void *data, const char *value, struct cip_error *error)
-{
-        struct client_hunt *hunt = data;
-
-        hunt->release = value;
-        if (version_parse(value, &hunt->client.subject.version) < 0)
-                return error_set(error, CIP_ERROR_LOCAL, -EINVAL, "'%s' is no release such as 1.2.3", value);
-        return 0;
-}
-
-static int take_result(void *data, const char *value, struct cip_error *error)
-{
-        struct client_hunt *hunt = data;
-
-        hunt->has_result = true;
-        hunt->result = value;
-        if (value && (!*value || *value == '/' || strstr(value, "..")))
-                return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
-                                 "'%s' is no folder below the client's HOME; or use {result} in the command",
-                                 value);
-        return 0;
-}
-
-static int take_environment(void *data, const char *value, struct cip_error *error)
-{
-        struct client_hunt *hunt = data;
-
-        if (!strchr(value, '=') || *value == '=')
-                return error_set(error, CIP_ERROR_LOCAL, -EINVAL, "'%s' is no NAME=VALUE", value);
-        if (hunt->n_environment == ENVIRONMENT_MAX)
-                return error_set(error, CIP_ERROR_LOCAL, -EINVAL, "there are %d already", ENVIRONMENT_MAX);
-        hunt->environment[hunt->n_environment++] = value;
-        return 0;
-}
+#define OF_CLIENT offsetof(struct client_hunt, options)
 
 static const struct option_row rows[] = {
         {"time", "SECONDS", "how long (default: until Ctrl-C, or until --steps)", take_time},
         {"steps", "N", "end after about so many scenarios", take_steps},
         {"seed", "N", "the same seed makes the same scenarios (default: by chance; it is printed)", take_seed},
         {"jobs", "N", "scenarios at once (default: four for each processor, as many wait)", take_jobs},
-        {"result", "[=DIR]",
-         "the client writes an OCI layout to {result}, or to DIR below\nits HOME; it is compared with the "
-         "image",
-         take_result},
+        {"result", "[=DIR]", CLIENT_RESULT_HELP, client_take_result, OF_CLIENT},
         {"deadline", "SECONDS",
          "the client is to end within so many in each scenario, and\n10 of patience (default: 30)",
          take_deadline},
         {"findings", "DIR", "where findings are written (default: findings)", take_findings},
         {"known", "FILE",
          "a baseline of the client suite with what is known; its `faults` are globs\nover keys", take_known},
-        {"release", "VERSION", "the client's release, for --known", take_release},
-        {"env", "NAME=VALUE", "set a variable for the client (many)", take_environment},
-        {"fake", "PROGRAM", "another cip-fakeproxy", take_fake},
+        {"release", "VERSION", "the client's release, for --known", client_take_release, OF_CLIENT},
+        {"env", "NAME=VALUE", CLIENT_ENVIRONMENT_HELP, client_take_environment, OF_CLIENT},
+        {"fake", "PROGRAM", CLIENT_FAKE_HELP, client_take_fake, OF_CLIENT},
         {"help", NULL, "print this", take_help},
 };
 const struct option_table client_options = {rows, ARRAY_SIZE(rows)};
@@ -130,9 +83,7 @@ static void print_help(void)
              "it is "
              "right.\n");
         options_print(rows, ARRAY_SIZE(rows), stdout);
-        puts("\nWhat is found:");
-        for (size_t i = 0; i < n_client_oracles; i++)
-                printf("  %-13s %s\n", client_oracles[i].name, client_oracles[i].about);
+        oracles_print(client_oracles, n_client_oracles, stdout);
         puts("\nExit status: 0 nothing new, 1 something was found, 2 wrong use or environment, 130 after "
              "Ctrl-C.\n\n"
              "  cip-fuzz client --time 60 --result -- cip pull {ref} oci:{result}");
@@ -211,6 +162,13 @@ static int worker_run(void *state, uint64_t number, int stop_fd, struct piece *r
 
 /* ---- findings ---- */
 
+static size_t count_rules(struct json_object *scenario)
+{
+        struct json_object *rules = json_object_object_get(scenario, "rules");
+
+        return rules ? json_object_array_length(rules) : 0;
+}
+
 /* What minimising asks: does the scenario still have a fault with this symptom? */
 struct question {
         struct client_hunt *hunt;
@@ -218,6 +176,7 @@ struct question {
         struct client_limit limit;
         struct fault fault;        /* of the last yes, .. */
         struct client_trial trial; /* .. and what came of it */
+        size_t tries;
 };
 
 static int ask(void *data, struct json_object *scenario)
@@ -228,6 +187,8 @@ static int ask(void *data, struct json_object *scenario)
 
         if (engine_interrupted())
                 return -EINTR;
+        engine_doing("minimising %.60s (%zu rules, try %zu)", question->key, count_rules(scenario),
+                     ++question->tries);
         r = client_try(question->hunt->try, scenario, &question->limit, &trial, NULL);
         if (r == -EINVAL)
                 return 0;
@@ -238,6 +199,7 @@ static int ask(void *data, struct json_object *scenario)
 
                 if (!client_same_symptom(trial.piece.faults[i].key, question->key))
                         continue;
+                trial.piece.faults[i].after = question->fault.after;
                 question->fault = trial.piece.faults[i];
                 question->trial = trial;
                 trial = old;
@@ -260,40 +222,47 @@ static int ask_if_valid(void *data, struct json_object *scenario)
         return r < 0 ? r : ask(data, scenario);
 }
 
-/* `cip-conformance client` with the finding's folder. */
-static void make_again(const struct client_hunt *hunt, char *result, size_t size, const char **words,
-                       size_t max)
+/*
+ * `cip-conformance client` with the finding's folder; an array to free, or NULL. @result: room for one of its
+ * words.
+ */
+static const char **make_again(const struct client_hunt *hunt, char result[PATH_MAX])
 {
-        size_t n = 0;
+        static const char *const begin[] = {"cip-conformance", "client",   "--scenarios",
+                                            FINDING_SCENARIOS, "--filter", "other"};
+        const struct client_options *options = &hunt->options;
+        const char *const *command = hunt->client.subject.command;
+        size_t n = ARRAY_SIZE(begin), n_command = 0;
+        const char **words;
 
-        words[n++] = "cip-conformance";
-        words[n++] = "client";
-        words[n++] = "--scenarios";
-        words[n++] = FINDING_SCENARIOS;
-        words[n++] = "--filter";
-        words[n++] = "other";
-        if (hunt->has_result) {
-                snprintf(result, size, "--result%s%s", hunt->result ? "=" : "",
-                         hunt->result ? hunt->result : "");
+        while (command[n_command])
+                n_command++;
+        words = calloc(n + 2 * options->n_environment + n_command + 3, sizeof(*words));
+        if (!words)
+                return NULL;
+        memcpy(words, begin, sizeof(begin));
+        if (options->has_result) {
+                snprintf(result, PATH_MAX, "--result%s%s", options->result ? "=" : "",
+                         options->result ? options->result : "");
                 words[n++] = result;
         }
-        for (size_t i = 0; i < hunt->n_environment && n + 2 < max; i++) {
+        for (size_t i = 0; i < options->n_environment; i++) {
                 words[n++] = "--env";
-                words[n++] = hunt->environment[i];
+                words[n++] = options->environment[i];
         }
         words[n++] = "--";
-        for (const char *const *word = hunt->client.subject.command; *word && n + 1 < max; word++)
-                words[n++] = *word;
-        words[n] = NULL;
+        memcpy(words + n, command, n_command * sizeof(*words));
+        return words;
 }
 
 static int write_down(struct client_hunt *hunt, uint64_t number, struct json_object *scenario,
                       const struct question *question, char **ret_path, struct cip_error *error)
 {
-        const char *again[2 * ENVIRONMENT_MAX];
         char result[PATH_MAX];
+        CLEANUP(cleanup_free) const char **again = make_again(hunt, result);
 
-        make_again(hunt, result, sizeof(result), again, ARRAY_SIZE(again));
+        if (!again)
+                return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot write a finding");
         return finding_write(
                 hunt->settings.findings,
                 &(struct finding){
@@ -306,24 +275,17 @@ static int write_down(struct client_hunt *hunt, uint64_t number, struct json_obj
                         .number = number,
                         .again = again,
                         .command = hunt->client.subject.command,
-                        .release = hunt->release,
+                        .release = hunt->options.release,
                         .output = question->trial.output,
                         .transcript_text = question->trial.transcript,
                 },
                 ret_path, error);
 }
 
-static size_t count_rules(struct json_object *scenario)
-{
-        struct json_object *rules = json_object_object_get(scenario, "rules");
-
-        return rules ? json_object_array_length(rules) : 0;
-}
-
 static const char *known_sentence(const struct client_hunt *hunt, const char *key)
 {
-        return known_fault(hunt->baseline, hunt->client.subject.version, hunt->release ? hunt->release : "",
-                           key);
+        return known_fault(hunt->baseline, hunt->client.subject.version,
+                           hunt->options.release ? hunt->options.release : "", key);
 }
 
 /* Makes the scenario smaller, which may show that the cause is a known one. */
@@ -349,14 +311,16 @@ static void look_closely(struct client_hunt *hunt, uint64_t number, struct cause
                 causes_settle(&hunt->causes, cause, known_sentence(hunt, cause->key));
         if (cause && !cause->known) {
                 if (write_down(hunt, number, scenario, &question, &path, &error) < 0) {
+                        engine_say("%s", "");
                         hunt->error = fail_usage("client: %s", error.message);
                         engine_stop();
                 } else {
-                        fprintf(stderr, "found  %s\n       %s\n       %s%zu rules: %s\n", cause->key,
-                                question.fault.sentence, again ? "" : "not again at the second try; ",
-                                count_rules(scenario), path);
+                        engine_say("found  %s  after %.1f s\n       %s\n       %s%zu rules: %s\n", cause->key,
+                                   fault->after, question.fault.sentence,
+                                   again ? "" : "not again at the second try; ", count_rules(scenario), path);
                 }
         }
+        engine_doing(NULL);
         client_trial_clear(&question.trial);
         json_object_put(scenario);
 }
@@ -364,7 +328,7 @@ static void look_closely(struct client_hunt *hunt, uint64_t number, struct cause
 static void found(void *data, uint64_t number, const struct fault *fault)
 {
         struct client_hunt *hunt = data;
-        struct cause *cause = causes_count(&hunt->causes, fault->key);
+        struct cause *cause = causes_count(&hunt->causes, fault);
         const char *known;
 
         if (!cause)
@@ -377,33 +341,6 @@ static void found(void *data, uint64_t number, const struct fault *fault)
 }
 
 /* ---- before ---- */
-
-static int judge_words(const struct client_hunt *hunt, struct cip_error *error)
-{
-        const char *const *command = hunt->client.subject.command;
-
-        if (!client_has_placeholder(command, "{ref}"))
-                return error_set(
-                        error, CIP_ERROR_LOCAL, -EINVAL,
-                        "no word of the command has {ref}, which becomes the image's reference: -- %s .. {ref}",
-                        command[0]);
-        if (hunt->has_result && !hunt->result && !client_has_placeholder(command, "{result}"))
-                return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
-                                 "--result: no word of the command has {result}, the folder to write to");
-        if (hunt->settings.known && !hunt->release)
-                return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
-                                 "--known: a baseline is by release, and --release VERSION is missing");
-        return 0;
-}
-
-static int find_fake(struct client_hunt *hunt, struct cip_error *error)
-{
-        if (!hunt->fake)
-                return installed_fake(&hunt->fake_path, error);
-        if (access(hunt->fake, X_OK) < 0 || !(hunt->fake_path = realpath(hunt->fake, NULL)))
-                return error_set_errno(error, CIP_ERROR_LOCAL, -errno, "--fake: cannot start %s", hunt->fake);
-        return 0;
-}
 
 static int load_known(struct client_hunt *hunt, struct cip_error *error)
 {
@@ -449,20 +386,16 @@ static int probe(struct client_hunt *hunt, struct cip_error *error)
 
 static int prepare(struct client_hunt *hunt, struct cip_error *error)
 {
-        int r = judge_words(hunt, error);
+        int r = client_options_judge(&hunt->options, hunt->client.subject.command, hunt->settings.known, error);
 
         if (r == 0)
-                r = find_fake(hunt, error);
+                r = client_options_apply(&hunt->options, &hunt->client, &hunt->fake_path, error);
         if (r == 0)
                 r = load_known(hunt, error);
         if (r < 0)
                 return r;
-        hunt->client.fake = hunt->fake_path;
         hunt->client.reference = "fake:scenario";
-        hunt->client.has_result = hunt->has_result;
-        hunt->client.result = hunt->result;
         hunt->client.patience = PATIENCE;
-        hunt->client.subject.environment = hunt->environment;
         r = make_places(hunt, error);
         return r < 0 ? r : probe(hunt, error);
 }
@@ -482,6 +415,7 @@ static int run(struct client_hunt *hunt)
                         .seconds = hunt->settings.seconds,
                         .steps = hunt->settings.steps,
                         .progress = true,
+                        .start = hunt->settings.start,
                 },
                 &job, &result, &error);
 
@@ -501,6 +435,7 @@ static void client_hunt_free(struct client_hunt *hunt)
         tmpdir_remove(hunt->folder);
         baseline_free(hunt->baseline);
         scenarios_free(hunt->scenarios);
+        client_options_clear(&hunt->options);
         free(hunt->fake_path);
         free(hunt);
 }

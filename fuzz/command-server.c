@@ -102,6 +102,7 @@ static void print_help(void)
              "looks for\n"
              "crashes, hangs, broken replies, wrong data and leaks.\n");
         options_print(rows, ARRAY_SIZE(rows), stdout);
+        oracles_print(oracles, n_oracles, stdout);
         puts("\nExit status: 0 nothing new, 1 something was found, 2 wrong use or environment, 130 after "
              "Ctrl-C.\n\n"
              "  cip-fuzz server --time 60 -- skopeo");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The commands of cip-fuzz, and what they have in common. Each gets the words behind its name, NULL-terminated, and returns
- * the exit status: 0 fine, 1 something was found, 2 wrong use or environment, 128 and more: ended by a signal.
+ * The commands of cip-fuzz, and what they have in common. Each gets the words behind its name, NULL-terminated,
+ * and returns the exit status: 0 fine, 1 something was found, 2 wrong use or environment, 128 and more: ended
+ * by a signal.
  */
 #ifndef FUZZ_COMMANDS_H
 #define FUZZ_COMMANDS_H
@@ -33,6 +34,7 @@ extern const struct option_table replay_options, minimize_options;
 struct fuzz_settings {
         unsigned long seed, jobs, steps;
         double seconds, deadline;
+        uint64_t start; /* of the command, by monotonic_ns() */
         const char *findings, *known;
         bool has_seed, no_known, help;
         enum profile profile;
@@ -67,8 +69,8 @@ int ground_make(struct ground *ground, struct cip_error *error);
 void ground_clear(struct ground *ground);
 
 /*
- * Starts the server once and asks for its version. 0 with *@ret (whose message says what is wrong with the server, if
- * anything), the number of a signal, or a negative errno with @error.
+ * Starts the server once and asks for its version. 0 with *@ret (whose message says what is wrong with the
+ * server, if anything), the number of a signal, or a negative errno with @error.
  */
 int ground_probe(const struct ground *ground, const struct subject *subject, struct probe *ret,
                  struct cip_error *error);
@@ -80,8 +82,8 @@ int ground_stable(const struct ground *ground, const struct subject *subject, co
 /* ---- known.c ---- */
 
 /*
- * The sentence in which the baseline tells a fault of this key on this release or protocol; NULL: it is new. The baseline is
- * conformance's, whose entries may name the keys of faults.
+ * The sentence in which the baseline tells a fault of this key on this release or protocol; NULL: it is new.
+ * The baseline is conformance's, whose entries may name the keys of faults.
  */
 const char *known_fault(const struct baseline *baseline, struct version protocol, const char *release,
                         const char *key);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Deliberate defects, each put in place of a function by the linker (--wrap), so that a test can show that the targets'
- * oracles see them. -DDEFECT_NAME chooses one; fuzz/meson.build has the table of them, with the words that are expected.
+ * Deliberate defects, each put in place of a function by the linker (--wrap), so that a test can show that the
+ * targets' oracles see them. -DDEFECT_NAME chooses one; fuzz/meson.build has the table of them, with the words
+ * that are expected.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,15 @@
 #include "protocol/packet.h"
 #include "protocol/version.h"
 
-#if defined(DEFECT_WRONG_BYTES) /* a client hands out other bytes than came */
+#if defined(DEFECT_BLOCKING_READ) /* a client that leaves a pipe as it came */
+int __wrap_fd_set_nonblocking(int fd, bool nonblocking);
+int __wrap_fd_set_nonblocking(int fd, bool nonblocking)
+{
+        (void)fd;
+        (void)nonblocking;
+        return 0;
+}
+#elif defined(DEFECT_WRONG_BYTES)     /* a client hands out other bytes than came */
 ssize_t __real_cip_blob_read(struct cip_blob *blob, void *data, size_t size, struct cip_error *error);
 ssize_t __wrap_cip_blob_read(struct cip_blob *blob, void *data, size_t size, struct cip_error *error);
 ssize_t __wrap_cip_blob_read(struct cip_blob *blob, void *data, size_t size, struct cip_error *error)

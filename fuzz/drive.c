@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One session, driven by steps. Everything waits in one place, wait_round, which takes in replies, data of the pipes that
- * are being read, stderr and the server's end alike.
+ * One session, driven by steps. Everything waits in one place, wait_round, which takes in replies, data of the
+ * pipes that are being read, stderr and the server's end alike.
  */
 #include "fuzz/drive.h"
 
@@ -145,6 +145,7 @@ static size_t read_once(struct session *session, size_t i, uint64_t max)
         }
         if (n == 0 || errno != EAGAIN) {
                 pipe->ended = true;
+                pipe->ended_last = session->run->end_asked || session->server_ended;
                 close_reader(session, i);
         }
         return 0;
@@ -176,6 +177,30 @@ static void note_reply(struct session *session, const struct asked *asked)
                 run->pipes[asked->pipe - 1].finished = true;
 }
 
+/* The latest pipe that has the id, for ids come again; 0: none has. */
+static unsigned find_pipe(const struct session *session, uint64_t id)
+{
+        for (size_t i = session->run->n_pipes; i > 0; i--)
+                if (session->run->pipes[i - 1].pipeid == id)
+                        return (unsigned)i;
+        return 0;
+}
+
+/*
+ * The oldest request may have named the id of a pipe that came after it was sent, by chance, or as the id came
+ * again: it waits for that one's reader.
+ */
+static void look_for_pipe(struct session *session)
+{
+        struct asked *asked = &session->asked[session->first_asked];
+        unsigned pipe = asked->id ? find_pipe(session, asked->id) : 0;
+
+        if (!pipe)
+                return;
+        asked->pipe = pipe;
+        session->readers[pipe - 1].wanted |= !asked->leave;
+}
+
 static void print_kinds(const struct packet *packet, char *ret, size_t size)
 {
         size_t used = 0;
@@ -191,8 +216,11 @@ static void keep_packet(struct session *session)
         struct run *run = session->run;
         struct packet *packet = &session->packet;
         const struct asked *asked = oldest_asked(session);
-        struct seen_packet seen = {
-                .step = asked ? asked->step : session->step, .len = packet->len, .n_fds = packet->n_fds};
+        struct seen_packet seen = {.step = asked ? asked->step : session->step,
+                                   .method = asked ? asked->method : NULL,
+                                   .finishes = asked ? asked->pipe : 0,
+                                   .len = packet->len,
+                                   .n_fds = packet->n_fds};
         struct seen_packet *grown = reallocarray(run->packets, run->n_packets + 1, sizeof(*grown));
 
         transcript_packet(session->transcript, "<", packet->data, packet->len, packet->fds, packet->n_fds);
@@ -227,10 +255,19 @@ static void receive(struct session *session)
         struct cip_error error;
         int r;
 
-        while ((r = packet_receive(session->mount.socket, &session->packet, &error)) == 1)
-                keep_packet(session);
-        if (r != -EAGAIN)
-                session->server_ended = true;
+        do {
+                r = packet_receive(session->mount.socket, &session->packet, &error);
+                if (r == 1 && oldest_asked(session))
+                        look_for_pipe(session);
+                if (r == 1)
+                        keep_packet(session);
+                else if (r != -EAGAIN)
+                        session->server_ended = true;
+                /*
+                 * A server that dies with requests unread is told first, and once; what it had answered still
+                 * comes.
+                 */
+        } while (r == 1 || r == -ECONNRESET);
 }
 
 /* ---- the one wait ---- */
@@ -274,7 +311,7 @@ static bool wait_quiet(struct session *session)
         for (unsigned looks = 0; looks < QUIET_LOOKS;) {
                 if (session->server_ended || session->stopped || deadline_passed(session->deadline))
                         return false;
-                looks = observe_sleeps(child_pid(session->mount.child), &cpu) ? looks + 1 : 0;
+                looks = observe_sleeps(child_pid(session->mount.child), NULL, &cpu) ? looks + 1 : 0;
                 if (looks < QUIET_LOOKS && wait_round(session, deadline_in_ms(QUIET_LOOK_MS)))
                         return false;
         }
@@ -294,27 +331,6 @@ static bool relent(struct session *session)
         return true;
 }
 
-/* The latest pipe that has the id, for ids come again; 0: none has. */
-static unsigned find_pipe(const struct session *session, uint64_t id)
-{
-        for (size_t i = session->run->n_pipes; i > 0; i--)
-                if (session->run->pipes[i - 1].pipeid == id)
-                        return (unsigned)i;
-        return 0;
-}
-
-/* A request may have named, by chance, the id of a pipe that came after it was sent: it waits for a reader too. */
-static void look_for_pipe(struct session *session)
-{
-        struct asked *asked = &session->asked[session->first_asked];
-
-        if (asked->pipe || !asked->id)
-                return;
-        asked->pipe = find_pipe(session, asked->id);
-        if (asked->pipe)
-                session->readers[asked->pipe - 1].wanted |= !asked->leave;
-}
-
 /* Waits for the answers of all requests. */
 static void wait_answers(struct session *session)
 {
@@ -327,9 +343,9 @@ static void wait_answers(struct session *session)
                         uint64_t before, after;
                         bool idle;
 
-                        idle = observe_sleeps(child_pid(session->mount.child), &before);
+                        idle = observe_sleeps(child_pid(session->mount.child), NULL, &before);
                         wait_round(session, deadline_in_ms(200));
-                        idle = observe_sleeps(child_pid(session->mount.child), &after) && idle &&
+                        idle = observe_sleeps(child_pid(session->mount.child), NULL, &after) && idle &&
                                before == after;
                         session->run->end = idle ? RUN_NO_ANSWER : RUN_BUSY;
                         return;
@@ -337,13 +353,23 @@ static void wait_answers(struct session *session)
         }
 }
 
+/* A step that names a pipe which is still to come waits for it, so that what it means is no matter of time. */
+static void wait_pipe(struct session *session, unsigned number)
+{
+        if (number > session->run->n_pipes)
+                wait_answers(session);
+}
+
 /* ---- steps ---- */
 
 /* What a placeholder stands for where the pipe never came. */
 #define NO_PIPE UINT32_MAX
 
-/* The packet with its placeholders replaced; the caller frees. *@ret_pipe: the number in the last of them, or 0. */
-static char *expand(const struct session *session, const struct step *step, size_t *ret_len, unsigned *ret_pipe)
+/*
+ * The packet with its placeholders replaced; the caller frees. *@ret_pipe: the number in the last of them, or
+ * 0.
+ */
+static char *expand(struct session *session, const struct step *step, size_t *ret_len, unsigned *ret_pipe)
 {
         static const char mark[] = "${pipe";
         const char *at = step->text, *end = step->text + step->len;
@@ -366,6 +392,7 @@ static char *expand(const struct session *session, const struct step *step, size
                         fputc(*at++, out);
                         continue;
                 }
+                wait_pipe(session, number < PIPES_MAX ? (unsigned)number : PIPES_MAX);
                 *ret_pipe = number <= session->run->n_pipes ? (unsigned)number : 0;
                 fprintf(out, "%" PRIu32, *ret_pipe ? session->run->pipes[*ret_pipe - 1].pipeid : NO_PIPE);
                 at = behind + 1;
@@ -474,6 +501,7 @@ static void read_pipe(struct session *session, const struct step *step)
         size_t i = step->pipe - 1;
         uint64_t left = step->bytes;
 
+        wait_pipe(session, step->pipe);
         if (step->pipe == 0 || step->pipe > session->run->n_pipes)
                 return;
         while (left > 0 && session->readers[i].fd >= 0 && !session->stopped &&
@@ -502,6 +530,7 @@ static void carry_out(struct session *session, const struct step *step)
                 read_pipe(session, step);
                 break;
         case STEP_DROP:
+                wait_pipe(session, step->pipe);
                 if (step->pipe > 0 && step->pipe <= session->run->n_pipes &&
                     session->readers[step->pipe - 1].fd >= 0) {
                         session->run->pipes[step->pipe - 1].dropped = true;
@@ -643,6 +672,28 @@ static void take_stock(struct session *session)
 
 /* ---- the end ---- */
 
+/* Waits for the server's end, as long as anybody wants to know. */
+static int wait_end(struct session *session)
+{
+        struct deadline deadline = deadline_in_seconds(session->options->deadline), now = {0};
+        struct child *child = session->mount.child;
+
+        while (!session->stopped && !deadline_passed(deadline)) {
+                struct pollfd fds[] = {{child_pidfd(child), POLLIN, 0},
+                                       {child_stderr_fd(child), POLLIN, 0},
+                                       {session->options->stop_fd, POLLIN, 0}};
+
+                if (poll(fds, ARRAY_SIZE(fds), deadline_poll_ms(deadline)) <= 0)
+                        continue;
+                if (fds[1].revents)
+                        child_read_stderr(child);
+                if (fds[0].revents)
+                        break;
+                session->stopped = fds[2].revents != 0;
+        }
+        return child_wait(child, now, &session->run->status);
+}
+
 static void end_session(struct session *session)
 {
         struct run *run = session->run;
@@ -662,8 +713,7 @@ static void end_session(struct session *session)
                         close_reader(session, i);
         }
         fd_clear(&session->mount.socket);
-        if (child_wait(child, deadline_in_seconds(session->stopped ? 0 : session->options->deadline),
-                       &run->status) < 0) {
+        if (wait_end(session) < 0) {
                 run->killed = true;
                 child_signal(child, SIGKILL);
                 child_wait(child, DEADLINE_NEVER, &run->status);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Carries out a sequence of steps on a server, and writes down all that came of it; oracles judge that, and `diff`
- * compares two of them. Behind the steps comes an epilogue, where the session still serves: pipes are read and finished,
- * images closed, so that what is left open then was leaked.
+ * Carries out a sequence of steps on a server, and writes down all that came of it; oracles judge that, and
+ * `diff` compares two of them. Behind the steps comes an epilogue, where the session still serves: pipes are
+ * read and finished, images closed, so that what is left open then was leaked.
  */
 #ifndef FUZZ_DRIVE_H
 #define FUZZ_DRIVE_H
@@ -15,6 +15,7 @@
 #include "fuzz/stable.h"
 #include "fuzz/step.h"
 #include "image/digest.h"
+#include "protocol/method.h"
 #include "protocol/version.h"
 
 /* Bytes of a pipe that are kept for messages and oracles. */
@@ -23,7 +24,9 @@
 /* A packet that came. */
 struct seen_packet {
         size_t step; /* the index of the step that it answers, by order; n_steps and above: of the epilogue */
-        char *data;  /* NUL-terminated behind @len */
+        const struct method *method; /* that this one asked for; NULL: none that the protocol knows */
+        unsigned finishes;           /* the number of the pipe that FinishPipe was asked for, or 0 */
+        char *data;                  /* NUL-terminated behind @len */
         size_t len;
         size_t n_fds;
         unsigned first_pipe; /* the number of the first pipe that came along; 0: none did */
@@ -39,7 +42,8 @@ struct seen_pipe {
         char digest[DIGEST_TEXT_SIZE]; /* sha256 of them */
         char *head;                    /* the first of them, at most SEEN_HEAD, NUL-terminated; NULL: none */
         size_t head_len;
-        bool ended;       /* by the server: end of file was seen */
+        bool ended;       /* by the server: end of file was seen, .. */
+        bool ended_last;  /* .. when it had been told to end, or had ended: with whatever was in it then */
         bool dropped;     /* by a step, before that */
         bool finish_sent; /* FinishPipe was asked for it, .. */
         bool finished;    /* .. and answered with success */
@@ -84,8 +88,8 @@ struct drive_options {
 };
 
 /*
- * Runs @sequence on a fresh server. Returns 0 with *@ret, whatever the server did; or a negative errno with @error: the
- * command cannot be started, the machine lacks something, -EINTR where @stop_fd said so.
+ * Runs @sequence on a fresh server. Returns 0 with *@ret, whatever the server did; or a negative errno with
+ * @error: the command cannot be started, the machine lacks something, -EINTR where @stop_fd said so.
  */
 int drive(struct stable *stable, const struct sequence *sequence, const struct drive_options *options,
           struct run *ret, struct cip_error *error);

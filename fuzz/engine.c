@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Worker processes that take numbers and count in shared memory and tell faults through a
- * pipe. They end when their stop pipe ends, which it does with the caller, however that ends.
+ * Worker processes that take numbers and count in shared memory and tell faults through a pipe. They end when
+ * their stop pipe ends, which it does with the caller, however that ends. One more process shows the progress,
+ * as the caller may be at one fault for a while.
  */
 #include "fuzz/engine.h"
 
@@ -12,10 +13,12 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -29,7 +32,14 @@
 
 #define STATES_MAX 65536 /* bits; two states that fall together count once */
 #define JOBS_MAX 256
+#define DOING_SIZE 128
+
+/* Between two lines of progress: on a terminal, and, beginning there and doubling, elsewhere. */
 #define PROGRESS_MS 500
+#define PROGRESS_MAX_MS 10000
+
+/* Seconds that what comes late may take in all. */
+#define LATE_SECONDS 30
 
 /* Counted by all. */
 struct counters {
@@ -37,6 +47,8 @@ struct counters {
         _Atomic uint64_t pieces, steps;
         _Atomic uint64_t slowest_us, slowest_piece;
         _Atomic unsigned char states[STATES_MAX / 8];
+        _Atomic char
+                doing[DOING_SIZE]; /* the caller; the last one stays 0, so that it may be read at any time */
 };
 
 /* A word of a worker. */
@@ -98,7 +110,8 @@ static int work(const struct engine_options *options, const struct engine_job *j
                 uint64_t number;
                 int r;
 
-                if (poll(&stop, 1, 0) != 0 ||
+                /* The caller may be at a fault when the time is over, and not say so yet. */
+                if (poll(&stop, 1, 0) != 0 || deadline_passed(over) ||
                     (options->steps && atomic_load(&counters->steps) >= options->steps))
                         return 0;
                 number = atomic_fetch_add(&counters->next, 1);
@@ -111,6 +124,7 @@ static int work(const struct engine_options *options, const struct engine_job *j
                 for (size_t i = 0; i < piece.n_faults; i++) {
                         struct word word = {.number = number, .u.fault = piece.faults[i]};
 
+                        word.u.fault.after = (double)(monotonic_ns() - options->start) / 1e9;
                         tell(out, &word);
                 }
         }
@@ -148,7 +162,8 @@ struct engine {
         size_t n_workers;
         int words, stop; /* read end; write end */
         uint64_t start;
-        bool shown;
+        pid_t teller; /* shows the progress, until .. */
+        int silence;  /* .. this, a write end, is closed */
 };
 
 static bool take_signal(void)
@@ -170,14 +185,20 @@ void engine_stop(void)
         over = (struct deadline){0};
 }
 
+static struct deadline after_over(double seconds)
+{
+        uint64_t ns = (uint64_t)(seconds * 1e9);
+
+        return over.ns > UINT64_MAX - ns ? DEADLINE_NEVER : (struct deadline){over.ns + ns};
+}
+
 struct deadline engine_deadline(double seconds, double late_seconds)
 {
-        struct deadline soon = deadline_in_seconds(seconds);
-        uint64_t late_ns = (uint64_t)(late_seconds * 1e9);
+        struct deadline late = deadline_in_seconds(late_seconds);
 
-        if (engine_is_over())
-                return deadline_in_seconds(late_seconds);
-        return over.ns > UINT64_MAX - late_ns ? soon : deadline_min(soon, (struct deadline){over.ns + late_ns});
+        if (deadline_passed(over))
+                return deadline_min(late, after_over(LATE_SECONDS));
+        return engine_is_over() ? late : deadline_min(deadline_in_seconds(seconds), after_over(late_seconds));
 }
 
 bool engine_interrupted(void)
@@ -199,26 +220,118 @@ static uint64_t count_states(void)
         return n;
 }
 
-static void show(struct engine *engine)
+/* ---- progress ---- */
+
+void engine_doing(const char *format, ...)
+{
+        char text[DOING_SIZE] = "";
+        va_list args;
+
+        if (!counters)
+                return;
+        va_start(args, format);
+        if (format)
+                vsnprintf(text, sizeof(text), format, args);
+        va_end(args);
+        for (size_t i = 0; i < sizeof(text); i++)
+                atomic_store_explicit(&counters->doing[i], text[i], memory_order_relaxed);
+}
+
+/* One line that is written anew. */
+static bool is_live(void)
+{
+        return isatty(STDERR_FILENO) && !getenv("NO_COLOR");
+}
+
+void engine_say(const char *format, ...)
+{
+        char *text = NULL;
+        va_list args;
+        int n;
+
+        va_start(args, format);
+        n = vasprintf(&text, format, args);
+        va_end(args);
+        if (n < 0)
+                return;
+        dprintf(STDERR_FILENO, "%s%s", is_live() ? "\r\033[K" : "", text);
+        free(text);
+}
+
+static size_t columns(void)
+{
+        struct winsize size;
+
+        return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : 80;
+}
+
+static void show(const struct engine *engine)
 {
         double seconds = (double)(monotonic_ns() - engine->start) / 1e9;
         uint64_t steps = counters->steps;
-        const char *clear = isatty(STDERR_FILENO) ? "\r\033[K" : "";
+        char line[512], doing[DOING_SIZE];
+        int n = snprintf(line, sizeof(line), "%.0f s: %" PRIu64 " %.40s", seconds, (uint64_t)counters->pieces,
+                         engine->options->what);
 
-        if (!engine->options->progress)
-                return;
-        fprintf(stderr, "%s%.0f s: %" PRIu64 " %s", clear, seconds, (uint64_t)counters->pieces,
-                engine->options->what);
+        for (size_t i = 0; i < sizeof(doing); i++)
+                doing[i] = atomic_load_explicit(&counters->doing[i], memory_order_relaxed);
         if (!engine->options->is_step)
-                fprintf(stderr, ", %" PRIu64 " steps", steps);
-        fprintf(stderr, " (%.0f a second), %" PRIu64 " states", (double)steps / seconds, count_states());
+                n += snprintf(line + n, sizeof(line) - (size_t)n, ", %" PRIu64 " steps", steps);
+        n += snprintf(line + n, sizeof(line) - (size_t)n, " (%.0f a second), %" PRIu64 " states",
+                      (double)steps / seconds, count_states());
+        if (*doing)
+                n += snprintf(line + n, sizeof(line) - (size_t)n, "; %s", doing);
         if (counters->slowest_us > 1000000)
-                fprintf(stderr, ", slowest step %.1f s in %" PRIu64, (double)counters->slowest_us / 1e6,
-                        (uint64_t)counters->slowest_piece);
-        fputs(*clear ? "" : "\n", stderr);
-        fflush(stderr);
-        engine->shown = *clear;
+                snprintf(line + n, sizeof(line) - (size_t)n, ", slowest step %.1f s in %" PRIu64,
+                         (double)counters->slowest_us / 1e6, (uint64_t)counters->slowest_piece);
+        if (!is_live())
+                engine_say("%s\n", line);
+        else
+                engine_say("%.*s", (int)(columns() - 1), line);
 }
+
+static _Noreturn void tell_progress(const struct engine *engine, int silence)
+{
+        struct pollfd end = {silence, POLLIN, 0};
+        int ms = PROGRESS_MS, r;
+
+        while ((r = poll(&end, 1, ms)) == 0 || (r < 0 && errno == EINTR)) {
+                show(engine);
+                if (!is_live())
+                        ms = ms * 2 < PROGRESS_MAX_MS ? ms * 2 : PROGRESS_MAX_MS;
+        }
+        _exit(0);
+}
+
+/* Without it a run goes on all the same. */
+static void start_teller(struct engine *engine)
+{
+        int silence[2];
+
+        if (!engine->options->progress || pipe2(silence, O_CLOEXEC) < 0)
+                return;
+        engine->teller = fork();
+        if (engine->teller == 0) {
+                fd_close(silence[1]);
+                fd_close(engine->words);
+                fd_close(engine->stop);
+                tell_progress(engine, silence[0]);
+        }
+        fd_close(silence[0]);
+        engine->silence = silence[1];
+}
+
+static void end_teller(struct engine *engine)
+{
+        fd_clear(&engine->silence);
+        if (engine->teller <= 0)
+                return;
+        kill(engine->teller, SIGKILL);
+        waitpid(engine->teller, NULL, 0);
+        engine_say("%s", "");
+}
+
+/* ---- all of it ---- */
 
 static int start_workers(struct engine *engine, struct cip_error *error)
 {
@@ -257,50 +370,45 @@ static int take_word(struct engine *engine, struct cip_error *error)
                 return 0;
         if (word.error < 0)
                 return error_set(error, CIP_ERROR_LOCAL, word.error, "%s", word.u.message);
-        if (engine->shown)
-                fputs("\r\033[K", stderr);
-        engine->shown = false;
         engine->job->found(engine->job->data, word.number, &word.u.fault);
         return 1;
 }
 
 static int attend(struct engine *engine, struct cip_error *error)
 {
-        uint64_t next_show = engine->start + PROGRESS_MS * UINT64_C(1000000);
         int r = 1;
 
         while (r == 1) {
                 struct pollfd fds[] = {{engine->words, POLLIN, 0}, {signals, POLLIN, 0}};
-                struct deadline until =
-                        deadline_min((struct deadline){next_show}, ended ? DEADLINE_NEVER : over);
 
-                if (poll(fds, 2, deadline_poll_ms(until)) > 0 && fds[0].revents)
+                if (poll(fds, 2, deadline_poll_ms(ended ? DEADLINE_NEVER : over)) > 0 && fds[0].revents)
                         r = take_word(engine, error);
+                take_signal();
                 if (!ended && engine_is_over()) {
                         fd_clear(&engine->stop);
                         ended = true;
-                }
-                if (monotonic_ns() >= next_show) {
-                        bool is_terminal = isatty(STDERR_FILENO);
-
-                        show(engine);
-                        next_show = monotonic_ns() + UINT64_C(1000000) * PROGRESS_MS * (is_terminal ? 1 : 20);
                 }
         }
         return r;
 }
 
-int engine_run(const struct engine_options *options, const struct engine_job *job, struct engine_result *ret,
+int engine_run(const struct engine_options *given, const struct engine_job *job, struct engine_result *ret,
                struct cip_error *error)
 {
-        struct engine engine = {
-                .options = options, .job = job, .words = -1, .stop = -1, .start = monotonic_ns()};
+        struct engine_options options = *given;
+        struct engine engine = {.options = &options,
+                                .job = job,
+                                .words = -1,
+                                .stop = -1,
+                                .silence = -1,
+                                .start = monotonic_ns()};
         sigset_t set, old;
         int r;
 
         counters = mmap(NULL, sizeof(*counters), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (counters == MAP_FAILED)
                 return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot count");
+        options.start = options.start ? options.start : engine.start;
         ended = false;
         interrupted = 0;
         sigemptyset(&set);
@@ -309,10 +417,12 @@ int engine_run(const struct engine_options *options, const struct engine_job *jo
         sigaddset(&set, SIGHUP);
         sigprocmask(SIG_BLOCK, &set, &old);
         signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        over = deadline_in_seconds(options->seconds);
+        over = deadline_in_seconds(options.seconds);
         r = start_workers(&engine, error);
-        if (r == 0)
+        if (r == 0) {
+                start_teller(&engine);
                 r = attend(&engine, error);
+        }
         fd_clear(&engine.stop);
         for (size_t i = 0; i < engine.n_workers; i++) {
                 int status;
@@ -322,8 +432,7 @@ int engine_run(const struct engine_options *options, const struct engine_job *jo
                         r = error_set(error, CIP_ERROR_LOCAL, -ECHILD, "a worker was ended by signal %d",
                                       WTERMSIG(status));
         }
-        if (engine.shown)
-                fputs("\r\033[K", stderr);
+        end_teller(&engine);
         *ret = (struct engine_result){
                 .pieces = counters->pieces,
                 .steps = counters->steps,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs numbered pieces of work in several processes until the time, the number of steps or the caller's patience is over,
- * and hands the faults that they find to the caller, one by one. What a piece of work is, is the caller's: a session with a
- * server, the same session with two, a client in a random scenario.
+ * Runs numbered pieces of work in several processes until the time, the number of steps or the caller's
+ * patience is over, and hands the faults that they find to the caller, one by one. What a piece of work is, is
+ * the caller's: a session with a server, the same session with two, a client in a random scenario.
  */
 #ifndef FUZZ_ENGINE_H
 #define FUZZ_ENGINE_H
@@ -44,6 +44,7 @@ struct engine_options {
         double seconds; /* 0: no end */
         uint64_t steps; /* 0: no end */
         bool progress;  /* shown on stderr */
+        uint64_t start; /* when what faults are timed from began, by monotonic_ns(); 0: now */
 };
 
 /* What a run came to. */
@@ -56,8 +57,8 @@ struct engine_result {
 };
 
 /*
- * Returns 0 with *@ret, or a negative errno with @error, when work cannot begin or go on. Signals that ask to end are taken
- * meanwhile. Calls @found between; the workers go on then.
+ * Returns 0 with *@ret, or a negative errno with @error, when work cannot begin or go on. Signals that ask to
+ * end are taken meanwhile. Calls @found between; the workers go on then.
  */
 int engine_run(const struct engine_options *options, const struct engine_job *job, struct engine_result *ret,
                struct cip_error *error);
@@ -68,8 +69,17 @@ void engine_state(const char *word);
 /* The time left, for what the caller does meanwhile; and whether a signal asked to end. */
 bool engine_is_over(void);
 
-/* In @seconds, but no more than @late_seconds after the time is over. */
+/*
+ * In @seconds, but no more than @late_seconds after the time is over; and when it is over, in @late_seconds, as
+ * long as all that comes late does not take too long together.
+ */
 struct deadline engine_deadline(double seconds, double late_seconds);
+
+/* What the caller does meanwhile, for the progress, which goes on: "minimising .."; NULL: nothing any more. */
+void engine_doing(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Writes on stderr, in place of a line of progress that may stand there. */
+void engine_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Ends the run: it makes no sense any more. */
 void engine_stop(void);

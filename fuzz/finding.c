@@ -65,61 +65,71 @@ char *finding_name(const char *key)
 
 static void add(struct json_object *object, const char *key, const char *text)
 {
-        json_object_object_add(object, key, json_object_new_string(text ? text : ""));
+        json_add_member(object, key, json_object_new_string(text ? text : ""));
 }
 
-/* The command of a scenario, with its folder filled in. */
-static void add_scenario_again(struct json_object *object, const struct finding *finding, const char *path)
+static size_t count(const char *const *words)
 {
-        CLEANUP(cleanup_free) char *folder = NULL;
-        CLEANUP(cleanup_free) char *line = NULL;
-        const char *words[64];
         size_t n = 0;
+
+        while (words && words[n])
+                n++;
+        return n;
+}
+
+/* The command of a scenario, with its folder filled in. NULL: no memory. */
+static char *scenario_again(const struct finding *finding, const char *path)
+{
+        CLEANUP(cleanup_free) const char **words = calloc(count(finding->again) + 1, sizeof(*words));
+        CLEANUP(cleanup_free) char *folder = NULL;
 
         if (asprintf(&folder, "%s/" SCENARIO_FOLDER, path) < 0)
                 folder = NULL;
-        for (; finding->again[n] && folder && n + 1 < ARRAY_SIZE(words); n++)
+        if (!words || !folder)
+                return NULL;
+        for (size_t n = 0; finding->again[n]; n++)
                 words[n] = strcmp(finding->again[n], FINDING_SCENARIOS) == 0 ? folder : finding->again[n];
-        words[n] = NULL;
-        line = shell_quote(words);
-        add(object, "again", line);
+        return shell_quote(words);
 }
 
-/* The command line that shows it again. */
-static void add_again(struct json_object *object, const struct finding *finding, const char *path)
+/* The command line that shows it again. NULL: no memory. */
+static char *again(const struct finding *finding, const char *path)
 {
-        const char *words[64] = {"cip-fuzz", "replay"};
-        CLEANUP(cleanup_free) char *line = NULL;
-        size_t n = 2;
+        const size_t n_command = count(finding->command), n_other = count(finding->other);
+        CLEANUP(cleanup_free) const char **words = NULL;
+        size_t n = 0;
 
-        if (finding->again) {
-                add_scenario_again(object, finding, path);
-                return;
-        }
-
+        if (finding->again)
+                return scenario_again(finding, path);
+        words = calloc(n_command + n_other + 8, sizeof(*words));
+        if (!words)
+                return NULL;
+        words[n++] = "cip-fuzz";
+        words[n++] = "replay";
         if (finding->bare) {
                 words[n++] = "--profile";
                 words[n++] = "bare";
         }
         words[n++] = path;
         words[n++] = "--";
-        for (size_t i = 0; finding->command[i] && n + 2 < ARRAY_SIZE(words); i++)
+        for (size_t i = 0; i < n_command; i++)
                 words[n++] = finding->command[i];
-        if (finding->other)
+        if (n_other)
                 words[n++] = "--";
-        for (size_t i = 0; finding->other && finding->other[i] && n + 1 < ARRAY_SIZE(words); i++)
+        for (size_t i = 0; i < n_other; i++)
                 words[n++] = finding->other[i];
-        line = shell_quote(words);
-        add(object, "again", line);
+        return shell_quote(words);
 }
 
 static int write_json(int folder, const struct finding *finding, const char *path, struct cip_error *error)
 {
         CLEANUP(cleanup_json) struct json_object *object = json_object_new_object();
         const struct sequence *sequence = finding->sequence;
+        CLEANUP(cleanup_free) char *line = again(finding, path);
+        char after[32];
         const char *text;
 
-        json_object_object_add(object, "finding", json_object_new_int(1));
+        json_add_member(object, "finding", json_object_new_int(1));
         add(object, "way", finding->way);
         add(object, "key", finding->fault->key);
         add(object, "oracle", finding->fault->oracle->name);
@@ -127,14 +137,17 @@ static int write_json(int folder, const struct finding *finding, const char *pat
         add(object, "effect", finding->fault->oracle->about);
         add(object, "release", finding->release);
         add(object, "protocol", finding->protocol);
-        json_object_object_add(object, "seed",
-                               json_object_new_uint64(sequence ? sequence->seed : finding->seed));
-        json_object_object_add(object, "number",
-                               json_object_new_uint64(sequence ? sequence->number : finding->number));
+        json_add_member(object, "seed", json_object_new_uint64(sequence ? sequence->seed : finding->seed));
+        json_add_member(object, "number",
+                        json_object_new_uint64(sequence ? sequence->number : finding->number));
+        snprintf(after, sizeof(after), "%.1f", finding->fault->after);
+        json_add_member(object, "after", json_object_new_double_s(finding->fault->after, after));
         if (sequence)
-                json_object_object_add(object, "steps", json_object_new_uint64(sequence->n_steps));
-        add_again(object, finding, path);
-        text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+                json_add_member(object, "steps", json_object_new_uint64(sequence->n_steps));
+        json_add_member(object, "again", line ? json_object_new_string(line) : NULL);
+        text = json_text(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE, NULL);
+        if (!text)
+                return error_set_errno(error, CIP_ERROR_LOCAL, -ENOMEM, "cannot write a finding");
         return replace_file_at(folder, "finding.json", text, strlen(text), error);
 }
 

@@ -84,14 +84,18 @@ struct question {
         struct hunt *hunt;
         const char *key;
         struct fault fault; /* of the last yes */
+        size_t tries;
 };
 
 static int ask(void *data, const struct sequence *sequence)
 {
         struct question *question = data;
         struct trial trial = {.sequence = sequence, .stop_fd = engine_signal_fd()};
-        int r = question->hunt->way->try(question->hunt, question->hunt->state, &trial, NULL);
+        int r;
 
+        engine_doing("minimising %.60s (%zu steps, try %zu)", question->key, sequence->n_steps,
+                     ++question->tries);
+        r = question->hunt->way->try(question->hunt, question->hunt->state, &trial, NULL);
         free(trial.stderr_text);
         return r < 0 ? r : trial_has_fault(&trial, question->key, &question->fault);
 }
@@ -133,6 +137,32 @@ static int write_down(struct hunt *hunt, const struct fault *fault, const struct
         return r;
 }
 
+/*
+ * Servers to try a fault on: not before there is one, as workers that are forked later would hold their sockets
+ * open, and a server would not see its client go.
+ */
+static int begin_minimising(struct hunt *hunt, struct cip_error *error)
+{
+        return hunt->state ? 0 : hunt->way->begin(hunt, "minimise", READY, &hunt->state, error);
+}
+
+/* Makes *@sequence as small as @question allows, and writes it down. */
+static int look_closely(struct question *question, struct sequence **sequence, bool *ret_again, char **ret_path,
+                        struct cip_error *error)
+{
+        double after = question->fault.after;
+        int r = begin_minimising(question->hunt, error);
+
+        if (r < 0)
+                return r;
+        *ret_again = !engine_interrupted() && ask(question, *sequence) == 1;
+        if (*ret_again)
+                minimise(sequence, ask, question, engine_deadline(MINIMISE_SECONDS, MINIMISE_LATE_SECONDS),
+                         NULL);
+        question->fault.after = after;
+        return write_down(question->hunt, &question->fault, *sequence, ret_path, error);
+}
+
 static void report_new(struct hunt *hunt, uint64_t number, const struct fault *fault)
 {
         CLEANUP(cleanup_sequence_free) struct sequence *sequence = model_sequence(&hunt->model, number);
@@ -141,28 +171,28 @@ static void report_new(struct hunt *hunt, uint64_t number, const struct fault *f
         struct cip_error error = {0};
         size_t steps;
         bool again;
+        int r;
 
         if (!sequence)
                 return;
         steps = sequence->n_steps;
-        again = !engine_interrupted() && ask(&question, sequence) == 1;
-        if (again)
-                minimise(&sequence, ask, &question, engine_deadline(MINIMISE_SECONDS, MINIMISE_LATE_SECONDS),
-                         NULL);
-        if (write_down(hunt, &question.fault, sequence, &path, &error) < 0) {
+        r = look_closely(&question, &sequence, &again, &path, &error);
+        engine_doing(NULL);
+        if (r < 0) {
+                engine_say("%s", "");
                 hunt->error = fail_usage("%s: %s", hunt->way->command, error.message);
                 engine_stop();
                 return;
         }
-        fprintf(stderr, "found  %s\n       %s\n       %s%zu of %zu steps: %s\n", fault->key,
-                question.fault.sentence, again ? "" : "not again at the second try; ", sequence->n_steps, steps,
-                path);
+        engine_say("found  %s  after %.1f s\n       %s\n       %s%zu of %zu steps: %s\n", fault->key,
+                   fault->after, question.fault.sentence, again ? "" : "not again at the second try; ",
+                   sequence->n_steps, steps, path);
 }
 
 static void found(void *data, uint64_t number, const struct fault *fault)
 {
         struct hunt *hunt = data;
-        struct cause *cause = causes_count(&hunt->causes, fault->key);
+        struct cause *cause = causes_count(&hunt->causes, fault);
 
         if (!cause)
                 return;
@@ -186,18 +216,17 @@ static void print_summary(const struct hunt *hunt, const struct engine_result *r
 static int start(struct hunt *hunt, struct engine_result *result, struct cip_error *error)
 {
         const struct engine_job job = {worker_begin, worker_run, worker_end, found, hunt};
-        int r = hunt->way->begin(hunt, "minimise", 1, &hunt->state, error);
 
-        return r < 0 ? r
-                     : engine_run(
-                               &(struct engine_options){
-                                       .what = "sessions",
-                                       .jobs = hunt->settings.jobs,
-                                       .seconds = hunt->settings.seconds,
-                                       .steps = hunt->settings.steps,
-                                       .progress = true,
-                               },
-                               &job, result, error);
+        return engine_run(
+                &(struct engine_options){
+                        .what = "sessions",
+                        .jobs = hunt->settings.jobs,
+                        .seconds = hunt->settings.seconds,
+                        .steps = hunt->settings.steps,
+                        .progress = true,
+                        .start = hunt->settings.start,
+                },
+                &job, result, error);
 }
 
 int hunt_run(struct hunt *hunt)
@@ -232,8 +261,24 @@ static int prepare(struct hunt *hunt, struct cip_error *error)
         return r < 0 ? r : ground_probe(&hunt->ground, &hunt->subject, &hunt->probe, error);
 }
 
+/* A word that names a file here may name none where servers run. */
+static void warn_of_paths(const struct hunt *hunt, const struct subject *subject)
+{
+        for (size_t i = 1; subject->command && subject->command[0] && subject->command[i]; i++) {
+                const char *word = subject->command[i];
+
+                if (*word && *word != '/' && *word != '-' && access(word, F_OK) == 0)
+                        fprintf(stderr,
+                                "cip-fuzz: %s: servers run in another folder than this one, where %s is a "
+                                "file: if that "
+                                "is meant, give its absolute path\n",
+                                hunt->way->command, word);
+        }
+}
+
 int hunt_prepare(struct hunt *hunt)
 {
+
         struct cip_error error = {0};
         int r = prepare(hunt, &error);
 
@@ -243,6 +288,8 @@ int hunt_prepare(struct hunt *hunt)
                 return fail_usage("%s: %s", hunt->way->command, error.message);
         if (*hunt->probe.message)
                 return fail_usage("%s: %s; %s", hunt->way->command, hunt->probe.message, hunt->probe.advice);
+        warn_of_paths(hunt, &hunt->subject);
+        warn_of_paths(hunt, &hunt->other);
         hunt->subject.version = hunt->other.version = hunt->probe.version;
         hunt->model = (struct model_options){
                 .images = hunt->ground.images, .version = hunt->probe.version, .seed = hunt->settings.seed};

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes one allocation or system call of a program fail: linked into a variant of the program, it stands between it
- * (and its libraries, where memory is concerned) and what comes next, the sanitizers' functions or libc's. The
- * program's own code knows nothing of it. fuzz/faults sets what fails, reads what became of it, and sweeps.
+ * Makes one allocation or system call of a program fail: linked into a variant of the program, it stands
+ * between it (and its libraries, where memory is concerned) and what comes next, the sanitizers' functions or
+ * libc's. The program's own code knows nothing of it. fuzz/faults sets what fails, reads what became of it, and
+ * sweeps.
  *
  * CIP_INJECT_FOLDER names the folder for what is told here: `state`, shared by all that the program forks;
  * `fired`, the calls that led to the fault; `descriptors`, those that main() left open. CIP_INJECT is
- * KIND:NUMBER:ERRNO[:on], the NUMBERth call of a kind, and with "on" each one from there; "short" in place of ERRNO
- * halves its length. "trace" writes down every call instead, with a number for the way that led to it.
+ * KIND:NUMBER:ERRNO[:on], the NUMBERth call of a kind, and with "on" each one from there; "short" in place of
+ * ERRNO halves its length. "trace" writes down every call instead, with a number for the way that led to it.
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -35,7 +36,14 @@
 
 #include "base/cleanup.h"
 
+/* Those of ci/coverage.h. */
+#undef _exit
+#undef raise
+#undef execve
+#undef execvpe
+
 #define DEPTH 48
+#define NEAR 7 /* four here, and three that led to them */
 #define DESCRIPTORS 1024
 
 enum kind {
@@ -68,6 +76,8 @@ enum kind {
         FLOCK,
         THREAD,
         FLUSH,
+        MAP,
+        MEMFD,
         KINDS,
 };
 
@@ -79,7 +89,7 @@ static const char *const kind_names[KINDS] = {
         [FORK] = "fork",       [EXEC] = "exec",         [WAIT] = "wait",       [DUP] = "dup",
         [SPLICE] = "splice",   [OPENDIR] = "opendir",   [READDIR] = "readdir", [RANDOM] = "random",
         [EVENTFD] = "eventfd", [TRUNCATE] = "truncate", [FLOCK] = "flock",     [THREAD] = "thread",
-        [FLUSH] = "flush",
+        [FLUSH] = "flush",     [MAP] = "map",           [MEMFD] = "memfd",
 };
 
 #define SHORT (-1) /* in place of an errno */
@@ -135,16 +145,16 @@ static void write_stack(const char *name)
 }
 
 /*
- * Two numbers for the way to a call, the same in each run, from offsets in the program and its libraries: of the whole
- * way, and of that part that is the program's own.
+ * Three numbers for the way to a call, the same in each run, from offsets in the program and its libraries: of
+ * the whole way, of that part that is the program's own, and of the last few functions of this part.
  */
-static void way(uint64_t *ret_whole, uint64_t *ret_own)
+static void way(uint64_t *ret_whole, uint64_t *ret_own, uint64_t *ret_near)
 {
         void *frames[DEPTH], *own = NULL;
-        int n = backtrace(frames, DEPTH);
+        int n = backtrace(frames, DEPTH), n_own = 0;
         Dl_info info;
 
-        *ret_whole = *ret_own = 14695981039346656037U;
+        *ret_whole = *ret_own = *ret_near = 14695981039346656037U;
         if (dladdr(&inject, &info))
                 own = info.dli_fbase;
         for (int i = 0; i < n; i++) {
@@ -156,18 +166,20 @@ static void way(uint64_t *ret_whole, uint64_t *ret_own)
                 *ret_whole = (*ret_whole ^ at) * 1099511628211U;
                 if (info.dli_fbase == own)
                         *ret_own = (*ret_own ^ at) * 1099511628211U;
+                if (info.dli_fbase == own && n_own++ < NEAR)
+                        *ret_near = *ret_own;
         }
 }
 
 static void trace(enum kind kind, uint32_t number)
 {
         char line[96];
-        uint64_t whole, own;
+        uint64_t whole, own, near;
         int n;
 
-        way(&whole, &own);
-        n = snprintf(line, sizeof(line), "%s %u %016jx %016jx\n", kind_names[kind], number, (uintmax_t)whole,
-                     (uintmax_t)own);
+        way(&whole, &own, &near);
+        n = snprintf(line, sizeof(line), "%s %u %016jx %016jx %016jx\n", kind_names[kind], number,
+                     (uintmax_t)whole, (uintmax_t)own, (uintmax_t)near);
         syscall(SYS_write, inject.trace, line, (size_t)n);
 }
 
@@ -280,6 +292,13 @@ __attribute__((destructor)) static void end(void)
         }
 }
 
+/* Where coverage is measured (ci/coverage.h): gcov's own calls do not fail. */
+void inject_pause(bool paused);
+void inject_pause(bool paused)
+{
+        busy = paused;
+}
+
 /* ---- what stands in the way ---- */
 
 #pragma GCC visibility push(default)
@@ -375,6 +394,9 @@ CALL(int, EXEC, -1, execvpe, "execvpe", (const char *path, char *const *argv, ch
 CALL(pid_t, WAIT, -1, waitpid, "waitpid", (pid_t pid, int *status, int options), (pid, status, options))
 CALL(int, WAIT, -1, waitid, "waitid", (idtype_t type, id_t id, siginfo_t *ret, int options),
      (type, id, ret, options))
+CALL(void *, MAP, MAP_FAILED, mmap, "mmap64", (void *at, size_t len, int access, int flags, int fd, off_t from),
+     (at, len, access, flags, fd, from))
+CALL(int, MEMFD, -1, memfd_create, "memfd_create", (const char *name, unsigned flags), (name, flags))
 CALL(int, FLUSH, EOF, fflush, "fflush", (FILE * file), (file))
 
 /* It closes the file all the same. */

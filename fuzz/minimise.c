@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Delta debugging over steps: halves, quarters, .. single ones, from the end, as what comes after the fault matters least.
+ * Delta debugging over steps: halves, quarters, .. single ones, from the end, as what comes after the fault
+ * matters least.
  */
 #include "fuzz/minimise.h"
 
@@ -15,7 +16,7 @@ struct work {
         minimise_test test;
         void *data;
         struct deadline deadline;
-        size_t tries;
+        size_t tries, taken;
         int error; /* what ended it, or 0 */
 };
 
@@ -43,6 +44,7 @@ static bool try_sequence(struct work *work, struct sequence *take_candidate)
         }
         sequence_free(work->best);
         work->best = take_candidate;
+        work->taken++;
         return true;
 }
 
@@ -145,7 +147,9 @@ static bool try_request(struct work *work, size_t i, const char *method, struct 
         return try_text(work, i, text, len);
 }
 
-/* False: it is no request. Else it is written plainly, then without its last arguments, then each one simpler. */
+/*
+ * False: it is no request. Else it is written plainly, then without its last arguments, then each one simpler.
+ */
 static bool simplify_arguments(struct work *work, size_t i)
 {
         static const char *const simple[] = {"null", "0", "1", "\"\""};
@@ -223,11 +227,14 @@ int minimise(struct sequence **sequence, minimise_test test, void *data, struct 
              size_t *ret_tries)
 {
         struct work work = {.best = *sequence, .test = test, .data = data, .deadline = deadline};
+        size_t taken;
 
         leave_out_steps(&work);
+        taken = work.taken;
         for (size_t i = 0; i < work.best->n_steps && !is_over(&work); i++)
                 simplify_step(&work, i);
-        if (!is_over(&work))
+        /* What is simpler now may need fewer of the others. */
+        if (work.taken > taken && !is_over(&work))
                 leave_out_steps(&work);
         *sequence = work.best;
         if (ret_tries)

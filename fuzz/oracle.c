@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The oracles of servers. What needs to know which images and pipes were open follows the session's requests and replies
- * once more, here and not in the model: a sequence from a file has no model.
+ * The oracles of servers. What needs to know which images and pipes were open follows the session's requests
+ * and replies once more, here and not in the model: a sequence from a file has no model.
  */
 #include "fuzz/oracle.h"
 
@@ -51,27 +51,6 @@ static void request_of(const struct evidence *evidence, size_t step, struct requ
         /* Placeholders are no JSON: what matters of them is looked up elsewhere. */
         if (sent && sent->kind == STEP_SEND && !memmem(sent->text, sent->len, "${pipe", 6))
                 request_parse(sent->text, len, ret, NULL);
-}
-
-static const char *set_word(char ret[64], const char *word)
-{
-        snprintf(ret, 64, "%s", word);
-        return ret;
-}
-
-/* The method that a step asks for, as a word; "FinishPipe" for one with a placeholder. */
-static const char *method_word(const struct evidence *evidence, size_t step, char ret[64])
-{
-        const struct sequence *sequence = evidence->sequence;
-        CLEANUP(cleanup_request) struct request request = {0};
-        const struct method *method;
-
-        if (step < sequence->n_steps && sequence->steps[step].kind == STEP_SEND &&
-            memmem(sequence->steps[step].text, sequence->steps[step].len, "${pipe", 6))
-                return set_word(ret, "FinishPipe");
-        request_of(evidence, step, &request);
-        method = request.method ? method_find(request.method) : NULL;
-        return set_word(ret, method ? method->name : step < sequence->n_steps ? "nonsense" : "epilogue");
 }
 
 /* ---- the process ---- */
@@ -152,7 +131,7 @@ static bool dies(const struct evidence *evidence, struct fault *ret)
         if (run->end != RUN_SERVER_ENDED || panics(evidence, ret))
                 return false;
         last_words(run, words, sizeof(words));
-        snprintf(key, sizeof(key), "%s %s", method_word(evidence, run->end_step, method),
+        snprintf(key, sizeof(key), "%s %s", step_word(evidence->sequence, run->end_step, method),
                  essence(words, short_words, sizeof(short_words)));
         return at_fault(ret, run->end_step, key, "the server %s at %s, in the middle of the session: %s",
                         child_status_text(run->status, status, sizeof(status)), method, words);
@@ -180,7 +159,7 @@ static bool stays(const struct evidence *evidence, struct fault *ret)
 
         if (!run->killed || run->end == RUN_NO_ANSWER || run->end == RUN_BUSY)
                 return false;
-        return at_fault(ret, run->end_step, method_word(evidence, run->end_step, method),
+        return at_fault(ret, run->end_step, step_word(evidence->sequence, run->end_step, method),
                         "the server does not end when its client has gone; the last request was %s", method);
 }
 
@@ -191,7 +170,7 @@ static bool hangs(const struct evidence *evidence, struct fault *ret)
 
         if (run->end != RUN_NO_ANSWER)
                 return false;
-        return at_fault(ret, run->end_step, method_word(evidence, run->end_step, method),
+        return at_fault(ret, run->end_step, step_word(evidence->sequence, run->end_step, method),
                         "%s is not answered, and the server does nothing", method);
 }
 
@@ -202,7 +181,7 @@ static bool spins(const struct evidence *evidence, struct fault *ret)
 
         if (run->end != RUN_BUSY)
                 return false;
-        return at_fault(ret, run->end_step, method_word(evidence, run->end_step, method),
+        return at_fault(ret, run->end_step, step_word(evidence->sequence, run->end_step, method),
                         "%s is not answered, and the server is busy without an end", method);
 }
 
@@ -220,7 +199,7 @@ static bool breaks_shape(const struct evidence *evidence, struct fault *ret)
                 struct cip_error error = {0};
                 int r = reply_parse(packet->data, packet->len, &reply, &error);
 
-                method_word(evidence, packet->step, method);
+                step_word(evidence->sequence, packet->step, method);
                 /* A method that the version does not have yet is an unknown one. */
                 if (r == 0)
                         r = reply_check(&reply, method_find(method), version, packet->n_fds, &error);
@@ -247,7 +226,7 @@ static bool too_large(const struct evidence *evidence, struct fault *ret)
         for (size_t i = 0; i < run->n_packets; i++)
                 if (run->packets[i].len > PACKET_REQUEST_MAX)
                         return at_fault(ret, run->packets[i].step,
-                                        method_word(evidence, run->packets[i].step, method),
+                                        step_word(evidence->sequence, run->packets[i].step, method),
                                         "the reply to %s has %zu bytes, where clients take %d", method,
                                         run->packets[i].len, PACKET_REQUEST_MAX);
         return false;
@@ -533,6 +512,13 @@ const struct oracle oracles[] = {
         {"files", "The disk fills up with what sessions leave.", leaves_files},
 };
 const size_t n_oracles = ARRAY_SIZE(oracles);
+
+void oracles_print(const struct oracle *table, size_t n, FILE *out)
+{
+        fputs("\nWhat is found:\n", out);
+        for (size_t i = 0; i < n; i++)
+                fprintf(out, "  %-13s %s\n", table[i].name, table[i].about);
+}
 
 size_t oracles_judge(const struct evidence *evidence, struct fault *ret, size_t max)
 {

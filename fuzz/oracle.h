@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is wrong with a run: a table of oracles, each a function that looks at what came of a sequence. Two faults with
- * the same key have the same cause.
+ * What is wrong with a run: a table of oracles, each a function that looks at what came of a sequence. Two
+ * faults with the same key have the same cause.
  */
 #ifndef FUZZ_ORACLE_H
 #define FUZZ_ORACLE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "fuzz/drive.h"
 #include "fuzz/images.h"
@@ -21,6 +22,7 @@ struct fault {
         char key[FAULT_KEY_SIZE];           /* "panic main.(*proxyHandler).FinishPipe": safe text */
         char sentence[FAULT_SENTENCE_SIZE]; /* safe text */
         size_t step;                        /* the step with which it showed */
+        double after; /* seconds after the run's start at which the engine's worker saw it */
 };
 
 /* A run, as oracles look at it. */
@@ -39,6 +41,9 @@ struct oracle {
 
 extern const struct oracle oracles[];
 extern const size_t n_oracles;
+
+/* A list of @table for --help. */
+void oracles_print(const struct oracle *table, size_t n, FILE *out);
 
 /* Asks all. Up to @max faults go to @ret, and how many is returned. */
 size_t oracles_judge(const struct evidence *evidence, struct fault *ret, size_t max);

@@ -78,6 +78,7 @@ void fuzz_settings_init(struct fuzz_settings *settings)
 {
         cpu_set_t set;
 
+        settings->start = monotonic_ns();
         settings->jobs = sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : (unsigned long)CPU_COUNT(&set);
         settings->deadline = DEADLINE_DEFAULT;
         settings->findings = "findings";

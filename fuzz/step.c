@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Steps as JSON Lines. A row for each kind of step has its name in the file; transcripts and recordings are read by the
- * same way, where a packet of the client is a step and packets of the server tell which pipeid belongs to which pipe.
+ * Steps as JSON Lines. A row for each kind of step has its name in the file; transcripts and recordings are
+ * read by the same way, where a packet of the client is a step and packets of the server tell which pipeid
+ * belongs to which pipe.
  */
 #include "fuzz/step.h"
 
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +18,8 @@
 #include "base/io.h"
 #include "protocol/bytes.h"
 #include "protocol/message.h"
+#include "protocol/method.h"
+#include "protocol/packet.h"
 
 #define FILE_MAX ((size_t)64 * 1024 * 1024)
 #define FORM_VERSION 1
@@ -380,4 +384,31 @@ int sequence_read(const char *path, struct sequence **ret, struct cip_error *err
         int r = read_file_at(AT_FDCWD, path, FILE_MAX, &text, &len, error);
 
         return r < 0 ? r : sequence_parse(path, text, len, ret, error);
+}
+
+/* ---- words ---- */
+
+/* Of a packet with a placeholder, which is no JSON, or of what a server reads of it. */
+static const char *packet_word(const struct step *step)
+{
+        size_t len = step->len < PACKET_REQUEST_MAX ? step->len : PACKET_REQUEST_MAX;
+        CLEANUP(cleanup_request) struct request request = {0};
+        const struct method *method = NULL;
+
+        if (memmem(step->text, step->len, "${pipe", strlen("${pipe")))
+                return "FinishPipe";
+        if (request_parse(step->text, len, &request, NULL) == 0)
+                method = method_find(request.method);
+        return method ? method->name : "nonsense";
+}
+
+const char *step_word(const struct sequence *sequence, size_t step, char ret[STEP_WORD_SIZE])
+{
+        const struct step *asked = step < sequence->n_steps ? &sequence->steps[step] : NULL;
+
+        snprintf(ret, STEP_WORD_SIZE, "%s",
+                 !asked                     ? "epilogue"
+                 : asked->kind == STEP_SEND ? packet_word(asked)
+                                            : "nonsense");
+        return ret;
 }

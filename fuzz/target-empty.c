@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Does nothing: how many inputs a second the driver itself is good for, beside which `ci/fuzz --bench` sets the others.
+ * Does nothing: how many inputs a second the driver itself is good for, beside which `ci/bench-targets` sets
+ * the others.
  */
 #include "fuzz/target.h"
 

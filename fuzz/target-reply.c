@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Replies as a client reads them, of every method and version. The input is the method, the version, the number of
- * descriptors, and the packet. What is accepted and written again is accepted, and the same.
+ * Replies as a client reads them, of every method and version. The input is the method, the version, the number
+ * of descriptors, and the packet. What is accepted and written again is accepted, and the same.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                     "success and error contradict each other");
         target_that(!good || n_fds == 0 || first.success, "a failure with descriptors is accepted");
         target_that(reply_format(&first, &text, &len) == 0, "cannot write what was read");
+        if (len == size && memcmp(text, data, len) == 0)
+                return 0; /* the same text reads the same */
         target_that(reply_parse(text, len, &second, &error) == 0, "what was written is refused: %s",
                     error.message);
         target_that(first.success == second.success && first.pipeid == second.pipeid &&

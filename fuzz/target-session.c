@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A session of libcip with a hostile server, in one process and in virtual time. The input is a program: what the client
- * does, then one thing after another that the server does whenever the client waits. When the program is over the server
- * is a good one, so that a short input gets far. What the client takes for good must be what was asked for; no
- * descriptor stays; no wait goes past its deadlines.
+ * A session of libcip with a hostile server, in one process, in virtual time and over virtual descriptors. The
+ * input is a program: what the client does, then one thing after another that the server does whenever the
+ * client waits. When the program is over the server is a good one, so that a short input gets far. What the
+ * client takes for good must be what was asked for; no descriptor stays; no wait goes past its deadlines.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "client/session.h"
 #include "fuzz/target.h"
+#include "fuzz/virtual-fd.h"
 #include "fuzz/virtual.h"
 #include "image/digest.h"
 
 #define REQUEST_TIMEOUT_MS 20000
 #define STALL_TIMEOUT_MS 30000
-#define LAYER_SIZE 150000 /* more than a pipe holds */
+#define LAYER_SIZE 6000   /* more than a virtual pipe holds */
+#define KERNEL_FDS_MAX 32 /* of the kernel's own libcip opens few: a file for what it puts aside */
 #define PIPES_MAX 16
 #define WAITING_MAX 16
 
 /* The image that a good server has. */
 static struct {
-        char layer[LAYER_SIZE], layer_digest[DIGEST_TEXT_SIZE];
+        char layer[LAYER_SIZE], layer_size[16], layer_digest[DIGEST_TEXT_SIZE];
         char config[512], config_digest[DIGEST_TEXT_SIZE];
         char manifest[1024], manifest_digest[DIGEST_TEXT_SIZE];
         char infos[256];
@@ -38,6 +38,7 @@ static void make_image(void)
 {
         for (size_t i = 0; i < sizeof(image.layer); i++)
                 image.layer[i] = (char)(i * 7 + i / 251);
+        snprintf(image.layer_size, sizeof(image.layer_size), "%d", LAYER_SIZE);
         digest_of(DIGEST_SHA256, image.layer, sizeof(image.layer), image.layer_digest);
         snprintf(image.config, sizeof(image.config),
                  "{\"created\":\"2024-01-01T00:00:00Z\",\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":"
@@ -74,22 +75,63 @@ struct hostile {
         struct outflow flows[PIPES_MAX];
         size_t n_flows;
         uint32_t next_pipeid;
-        struct request waiting[WAITING_MAX]; /* requests without an answer, oldest first */
+        struct request *waiting[WAITING_MAX]; /* requests without an answer, oldest first */
         size_t n_waiting;
         bool shut_down;
 };
 
+/*
+ * Requests that were parsed before. A good client sends the same few again and again, and what they say does
+ * not change; those come first, as they do in any corpus, and stay for good.
+ */
+static struct {
+        char text[128];
+        size_t len;
+        struct request request;
+} parsed[32];
+static size_t n_parsed;
+
+static bool is_parsed(const struct request *request)
+{
+        return request >= &parsed[0].request && request <= &parsed[ARRAY_SIZE(parsed) - 1].request;
+}
+
+static struct request *parse_request(const char *data, size_t len)
+{
+        struct cip_error error = {0};
+        struct request *request;
+
+        for (size_t i = 0; i < n_parsed; i++)
+                if (len == parsed[i].len && memcmp(data, parsed[i].text, len) == 0)
+                        return &parsed[i].request;
+        if (n_parsed < ARRAY_SIZE(parsed) && len <= sizeof(parsed[0].text)) {
+                memcpy(parsed[n_parsed].text, data, len);
+                parsed[n_parsed].len = len;
+                request = &parsed[n_parsed++].request;
+        } else {
+                request = calloc(1, sizeof(*request));
+                target_that(request, "no memory");
+        }
+        target_that(request_parse(data, len, request, &error) == 0, "the client sent no request: %s",
+                    error.message);
+        return request;
+}
+
 static void drop_request(struct hostile *server)
 {
-        request_clear(&server->waiting[0]);
+        struct request *request = server->waiting[0];
+
         memmove(server->waiting, server->waiting + 1, --server->n_waiting * sizeof(server->waiting[0]));
+        if (is_parsed(request))
+                return;
+        request_clear(request);
+        free(request);
 }
 
 /* Takes in a request, if there is one. */
 static bool take_request(struct hostile *server)
 {
-        CLEANUP(cleanup_packet) struct packet packet = {0};
-        struct request *request = &server->waiting[server->n_waiting];
+        static struct packet packet; /* its memory is used again */
         struct cip_error error;
         int r;
 
@@ -102,11 +144,8 @@ static bool take_request(struct hostile *server)
                 fd_clear(&server->socket);
                 return true;
         }
-        *request = (struct request){0};
         target_that(packet.n_fds == 0, "the client sent a descriptor");
-        target_that(request_parse(packet.data, packet.len, request, &error) == 0,
-                    "the client sent no request: %s", error.message);
-        server->n_waiting++;
+        server->waiting[server->n_waiting++] = parse_request(packet.data, packet.len);
         return true;
 }
 
@@ -114,8 +153,8 @@ static int new_pipe(struct hostile *server, uint32_t pipeid, const char *data, s
 {
         int ends[2];
 
-        if (server->n_flows == PIPES_MAX || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-                return open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (server->n_flows == PIPES_MAX || virtual_pipe(ends) < 0)
+                return virtual_open(VIRTUAL_ZERO);
         server->flows[server->n_flows++] = (struct outflow){ends[1], pipeid, data, len};
         return ends[0];
 }
@@ -146,7 +185,7 @@ struct good {
 static struct good blob_of(const char *digest)
 {
         if (strcmp(digest, image.layer_digest) == 0)
-                return (struct good){"150000", image.layer, sizeof(image.layer)};
+                return (struct good){image.layer_size, image.layer, sizeof(image.layer)};
         if (strcmp(digest, image.config_digest) == 0)
                 return (struct good){"-1", image.config, strlen(image.config)};
         return (struct good){NULL, NULL, 0};
@@ -196,15 +235,15 @@ static bool finish(struct hostile *server, const struct request *request)
 /* Answers the oldest request well, but for what @mutate writes into the text: bytes at an offset. */
 static bool answer_well(struct hostile *server, struct target_input *mutate)
 {
-        const struct request *request = server->waiting;
-        bool raw = server->n_waiting && strcmp(request->method, "GetRawBlob") == 0;
+        const struct request *request = server->n_waiting ? server->waiting[0] : NULL;
+        bool raw = request && strcmp(request->method, "GetRawBlob") == 0;
         char value[512], text[1024];
         struct good good;
         int fds[2];
         size_t n_fds = 0, len;
         uint32_t pipeid = 0;
 
-        if (server->n_waiting == 0)
+        if (!request)
                 return false;
         if (strcmp(request->method, "Shutdown") == 0) {
                 fd_clear(&server->socket);
@@ -246,13 +285,13 @@ static void answer_raw(struct hostile *server, struct target_input *program)
         for (size_t i = 0; i < n; i++) {
                 switch (input_below(program, 5)) {
                 case 0:
-                        fds[i] = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+                        fds[i] = virtual_open(VIRTUAL_ZERO);
                         break;
                 case 1:
-                        fds[i] = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                        fds[i] = virtual_open(VIRTUAL_DIRECTORY);
                         break;
                 case 2:
-                        fds[i] = open("/dev/null", O_WRONLY | O_CLOEXEC);
+                        fds[i] = virtual_open(VIRTUAL_NULL);
                         break;
                 case 3:
                         fds[i] = server->socket >= 0 ? fcntl(server->socket, F_DUPFD_CLOEXEC, 0) : -1;
@@ -465,21 +504,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static const char *const versions[] = {"0.2.8", "0.2.3", "0.2.6", "0.2.7"};
         struct target_input input = {data, size};
-        size_t fds = target_count_fds();
+        size_t fds = target_count_fds_below(KERNEL_FDS_MAX);
         struct hostile server = {.next_pipeid = 5};
         unsigned what = input_below(&input, 10);
         int sockets[2];
 
-        if (!*image.manifest) {
+        if (!*image.manifest)
                 make_image();
-                signal(SIGPIPE, SIG_IGN); /* the server's; the client raises none */
-        }
         server.version = versions[input_below(&input, ARRAY_SIZE(versions))];
         server.program = input;
-        target_that(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) == 0,
-                    "no socket: %s", strerror(errno));
+        virtual_fds_begin();
+        target_that(virtual_socketpair(sockets) == 0, "no socket: %s", strerror(errno));
         server.socket = sockets[1];
-        /* Every answer and every byte may come just before its deadline: each thing that the server does gives one. */
+        /*
+         * Every answer and every byte may come just before its deadline: each thing that the server does gives
+         * one.
+         */
         virtual_begin(act, &server, ((uint64_t)size + 20) * (REQUEST_TIMEOUT_MS + STALL_TIMEOUT_MS) * 1000000);
         run_client(sockets[0], what);
         virtual_end();
@@ -489,6 +529,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 close_flow(&server, 0);
         if (server.socket >= 0)
                 fd_close(server.socket);
-        target_that(target_count_fds() == fds, "a descriptor is left open");
+        target_that(virtual_count_fds() == 0 && target_count_fds_below(KERNEL_FDS_MAX) == fds,
+                    "a descriptor is left open");
         return 0;
 }

@@ -37,20 +37,25 @@ bool target_same_json(struct json_object *a, struct json_object *b)
         return json_object_equal(a, b) == 1;
 }
 
-/* One call for all of them: /proc would cost as much as a whole session. Descriptors are given out from below. */
-size_t target_count_fds(void)
+/*
+ * One call for all of them: /proc would cost as much as a whole session. Descriptors are given out from below.
+ */
+size_t target_count_fds_below(size_t end)
 {
-        struct pollfd fds[FDS_MAX];
-        size_t n = FDS_MAX;
-        int closed;
+        static struct pollfd fds[FDS_MAX];
+        size_t n = end;
 
-        for (int i = 0; i < FDS_MAX; i++)
-                fds[i] = (struct pollfd){.fd = i};
-        closed = poll(fds, FDS_MAX, 0);
-        target_that(closed >= 0, "cannot look at the descriptors: %s", strerror(errno));
-        for (size_t i = 0; i < FDS_MAX; i++)
+        for (size_t i = 0; i < end; i++)
+                fds[i] = (struct pollfd){.fd = (int)i};
+        target_that(poll(fds, end, 0) >= 0, "cannot look at the descriptors: %s", strerror(errno));
+        for (size_t i = 0; i < end; i++)
                 n -= (fds[i].revents & POLLNVAL) != 0;
         return n;
+}
+
+size_t target_count_fds(void)
+{
+        return target_count_fds_below(FDS_MAX);
 }
 
 void target_file_open(struct target_file *file, const void *data, size_t size)

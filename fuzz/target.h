@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the in-process targets have in common. A target is a file target-NAME.c with LLVMFuzzerTestOneInput, which
- * libFuzzer, AFL++ (persistent mode, by its libFuzzer driver) and replay.c call alike, and the folder corpus/NAME. What
- * is wrong beyond a crash is told by these functions, which end the process as a crash does.
+ * What the in-process targets have in common. A target is a file target-NAME.c with LLVMFuzzerTestOneInput,
+ * which libFuzzer, AFL++ (persistent mode, by its libFuzzer driver) and replay.c call alike, and the folder
+ * corpus/NAME. What is wrong beyond a crash is told by these functions, which end the process as a crash does.
  */
 #ifndef FUZZ_TARGET_H
 #define FUZZ_TARGET_H
@@ -30,6 +30,9 @@ bool target_same_json(struct json_object *a, struct json_object *b);
 /* The number of this process's descriptors; to be the same before and after an input. */
 size_t target_count_fds(void);
 
+/* Of those with a number below @end, which costs less where an input opens few; at most 512. */
+size_t target_count_fds_below(size_t end);
+
 /* A file without a name that holds @size bytes of @data, and a path under which it can be opened. */
 struct target_file {
         int fd;
@@ -40,8 +43,8 @@ void target_file_open(struct target_file *file, const void *data, size_t size);
 void target_file_close(struct target_file *file);
 
 /*
- * Takes an input apart, from its beginning: numbers and pieces of it. Behind the end everything is 0 and empty, so that
- * every input is a program.
+ * Takes an input apart, from its beginning: numbers and pieces of it. Behind the end everything is 0 and empty,
+ * so that every input is a program.
  */
 struct target_input {
         const uint8_t *data;

@@ -21,6 +21,10 @@ static const struct sequence sequence = {.steps = steps, .n_steps = 2};
 #define GOOD "{\"success\":true,\"value\":\"a\",\"pipeid\":7,\"error_code\":\"\",\"error\":\"\"}"
 #define BAD "{\"success\":false,\"value\":null,\"pipeid\":0,\"error_code\":\"other\",\"error\":\"pipe 7: no\"}"
 
+#define FINE "{\"success\":true,\"value\":null,\"pipeid\":0,\"error_code\":\"\",\"error\":\"\"}"
+
+static char abc[] = "abc", abd[] = "abd";
+
 /* A run of two packets and a pipe. */
 struct made {
         struct run run;
@@ -153,9 +157,11 @@ START_TEST(test_what_may_differ_may)
         want(&a, &b, NULL);
         /* .. FinishPipe of what was closed before, .. */
         make(&a, GOOD, BAD);
-        make(&b, GOOD, "{\"success\":true,\"value\":null,\"pipeid\":0,\"error_code\":\"\",\"error\":\"\"}");
+        make(&b, GOOD, FINE);
         want(&a, &b, "diff FinishPipe success");
-        a.pipes[0].dropped = true;
+        a.pipes[0].dropped = b.pipes[0].dropped = true;
+        want(&a, &b, "diff FinishPipe success");
+        a.packets[1].finishes = b.packets[1].finishes = 1;
         want(&a, &b, NULL);
         /* .. and how much came of a pipe without its end. */
         make(&a, GOOD, BAD);
@@ -163,6 +169,100 @@ START_TEST(test_what_may_differ_may)
         b.pipes[0].ended = false;
         b.pipes[0].bytes = 1;
         want(&a, &b, NULL);
+}
+END_TEST
+
+/*
+ * A number that is another pipe's with one of them: what FinishPipe answers says nothing any more, all else
+ * does.
+ */
+START_TEST(test_pipes_that_change_places_confuse_nobody)
+{
+        struct made a, b;
+
+        make(&a, GOOD, BAD);
+        make(&b, GOOD, FINE);
+        a.packets[1].method = b.packets[1].method = &methods[METHOD_FINISH_PIPE];
+        want(&a, &b, "diff FinishPipe success");
+        b.packets[1].finishes = 1;
+        want(&a, &b, NULL);
+        a.packets[1].method = b.packets[1].method = &methods[METHOD_GET_MANIFEST];
+        want(&a, &b, "diff GetManifest success");
+        /* In the epilogue one of them has more to do. */
+        a.packets[1].step = b.packets[1].step = 2;
+        want(&a, &b, NULL);
+        b.run.n_packets = 1;
+        want(&a, &b, "diff GetManifest packets");
+        make(&a, GOOD, BAD);
+        make(&b, FINE, BAD);
+        b.packets[1].finishes = 1;
+        want(&a, &b, "diff GetManifest value");
+}
+END_TEST
+
+START_TEST(test_what_came_of_half_a_pipe_is_compared)
+{
+        struct made a, b;
+
+        make(&a, GOOD, BAD);
+        make(&b, GOOD, BAD);
+        a.pipes[0].head = abc, a.pipes[0].head_len = 3;
+        b.pipes[0].head = abd, b.pipes[0].head_len = 3;
+        /* The digests say that it is the same, as long as it is whole. */
+        want(&a, &b, NULL);
+        b.pipes[0].ended = false;
+        want(&a, &b, "diff GetManifest data");
+        b.pipes[0].head_len = 2;
+        want(&a, &b, NULL);
+        b.pipes[0].head = NULL, b.pipes[0].head_len = 0;
+        want(&a, &b, NULL);
+}
+END_TEST
+
+/* Two pipes of a raw blob: data, which were read or not, and what went wrong. */
+START_TEST(test_raw_pipes_are_compared_when_they_are_whole)
+{
+        struct seen_pipe x[2] = {{.ended = true, .digest = "sha256:aa"},
+                                 {.errors = true, .ended = true, .bytes = 5, .digest = "sha256:bb"}};
+        struct seen_pipe y[2] = {x[0], {.errors = true, .ended = true, .digest = "sha256:cc"}};
+        struct made a, b;
+
+        make(&a, GOOD, BAD);
+        make(&b, GOOD, BAD);
+        a.run.pipes = x, a.run.n_pipes = 2;
+        b.run.pipes = y, b.run.n_pipes = 2;
+        want(&a, &b, "diff GetManifest data");
+        /* The writer was done, or it was not. */
+        x[0].dropped = y[0].dropped = true;
+        want(&a, &b, NULL);
+        x[0].dropped = y[0].dropped = false;
+        /* The session's end cut it short. */
+        y[1].ended_last = true;
+        want(&a, &b, NULL);
+        y[1].ended_last = false;
+        y[1].ended = false;
+        want(&a, &b, NULL);
+}
+END_TEST
+
+START_TEST(test_an_old_server_leaves_as_many_descriptors_as_it_sent_blobs)
+{
+        static char text[] = "{\"method\":\"GetBlob\",\"args\":[]}";
+        struct made a, b;
+
+        make(&a, GOOD, BAD);
+        make(&b, GOOD, BAD);
+        b.run.fds_last = 1;
+        a.run.version = b.run.version = VERSION(0, 2, 3);
+        want(&a, &b, "diff session leak");
+        steps[0].text = text, steps[0].len = strlen(text);
+        want(&a, &b, NULL);
+        b.run.fds_last = 2;
+        want(&a, &b, "diff session leak");
+        b.run.fds_last = 1;
+        a.run.version = b.run.version = VERSION(0, 2, 4);
+        want(&a, &b, "diff session leak");
+        steps[0].text = get, steps[0].len = strlen(get);
 }
 END_TEST
 
@@ -182,6 +282,10 @@ int main(void)
         tcase_add_test(tcase, test_each_member_is_compared);
         tcase_add_test(tcase, test_descriptors_pipes_and_ends_are_compared);
         tcase_add_test(tcase, test_what_may_differ_may);
+        tcase_add_test(tcase, test_pipes_that_change_places_confuse_nobody);
+        tcase_add_test(tcase, test_what_came_of_half_a_pipe_is_compared);
+        tcase_add_test(tcase, test_raw_pipes_are_compared_when_they_are_whole);
+        tcase_add_test(tcase, test_an_old_server_leaves_as_many_descriptors_as_it_sent_blobs);
         tcase_add_test(tcase, test_each_allowance_has_a_reason);
         return testing_main(suite);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine ends when it should, also when a worker dies or a signal comes, and tells each fault just once.
+ * The engine ends when it should, also when a worker dies or a signal comes, and tells each fault just once,
+ * with its time; its progress does not wait for the caller.
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -10,6 +12,7 @@
 
 #include "base/deadline.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/testing.h"
 #include "fuzz/engine.h"
 
@@ -20,7 +23,9 @@ struct work {
         enum { COUNT, DIE, FAIL, WAIT, FAULTS } kind;
         unsigned seen[PIECES_MAX]; /* faults by number */
         size_t n_found;
-        bool whole; /* every key was as it was written */
+        bool whole;              /* every key was as it was written */
+        double earliest, latest; /* of the faults' times */
+        int progress;            /* a read end: what is written on stderr meanwhile, or 0 */
 };
 
 static int begin(void *data, size_t worker, void **ret_state, struct cip_error *error)
@@ -68,6 +73,27 @@ static int run(void *state, uint64_t number, int stop_fd, struct piece *ret, str
         return 0;
 }
 
+/* As a caller who takes his time, and is seen to. */
+static void wait_for_progress(struct work *work)
+{
+        struct deadline deadline = deadline_in_seconds(60);
+        char text[4096] = "";
+        size_t len = 0;
+
+        engine_doing("looking at %s", "it");
+        while (!strstr(text, "; looking at it")) {
+                struct pollfd fd = {work->progress, POLLIN, 0};
+                ssize_t n;
+
+                ck_assert_int_eq(poll(&fd, 1, deadline_poll_ms(deadline)), 1);
+                n = read(work->progress, text + len, sizeof(text) - 1 - len);
+                ck_assert_int_gt(n, 0);
+                len += (size_t)n;
+                text[len] = '\0';
+        }
+        engine_doing(NULL);
+}
+
 static void found(void *data, uint64_t number, const struct fault *fault)
 {
         struct work *work = data;
@@ -77,7 +103,11 @@ static void found(void *data, uint64_t number, const struct fault *fault)
         work->whole &= strcmp(want.key, fault->key) == 0 && strcmp(want.sentence, fault->sentence) == 0;
         if (number < PIECES_MAX)
                 work->seen[number]++;
+        work->earliest = work->n_found == 0 || fault->after < work->earliest ? fault->after : work->earliest;
+        work->latest = fault->after > work->latest ? fault->after : work->latest;
         work->n_found++;
+        if (work->progress && work->n_found == 1)
+                wait_for_progress(work);
 }
 
 static int run_engine(struct work *work, const struct engine_options *options, struct engine_result *ret,
@@ -117,6 +147,43 @@ START_TEST(test_every_fault_comes_whole_and_once)
                 ck_assert_uint_le(work.seen[i], 1);
         for (size_t i = 0; i < 400; i++)
                 ck_assert_uint_eq(work.seen[i], 1);
+}
+END_TEST
+
+START_TEST(test_a_fault_comes_with_its_time)
+{
+        struct work work = {.kind = FAULTS};
+        struct engine_result result;
+        struct cip_error error = {0};
+
+        ck_assert_ok(run_engine(&work,
+                                &(struct engine_options){.what = "pieces",
+                                                         .jobs = 2,
+                                                         .steps = 100,
+                                                         .start = monotonic_ns() - UINT64_C(1000000000)},
+                                &result, &error));
+        ck_assert(work.earliest >= 1 && work.latest <= 1 + result.seconds);
+}
+END_TEST
+
+START_TEST(test_progress_goes_on_while_a_fault_is_looked_at)
+{
+        struct work work = {.kind = FAULTS};
+        struct engine_result result;
+        struct cip_error error = {0};
+        int ends[2], kept = dup_fd(STDERR_FILENO, 3);
+
+        ck_assert_ok(pipe2(ends, O_CLOEXEC));
+        ck_assert_int_eq(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+        work.progress = ends[0];
+        ck_assert_ok(run_engine(
+                &work, &(struct engine_options){.what = "pieces", .jobs = 1, .steps = 3, .progress = true},
+                &result, &error));
+        ck_assert_int_eq(dup2(kept, STDERR_FILENO), STDERR_FILENO);
+        fd_close(kept);
+        fd_close(ends[0]);
+        fd_close(ends[1]);
+        ck_assert_uint_eq(work.n_found, 3);
 }
 END_TEST
 
@@ -191,6 +258,8 @@ int main(void)
 
         tcase_add_test(tcase, test_steps_end_it);
         tcase_add_test(tcase, test_every_fault_comes_whole_and_once);
+        tcase_add_test(tcase, test_a_fault_comes_with_its_time);
+        tcase_add_test(tcase, test_progress_goes_on_while_a_fault_is_looked_at);
         tcase_add_test(tcase, test_time_ends_it);
         tcase_add_test(tcase, test_a_worker_that_dies_is_an_error);
         tcase_add_test(tcase, test_a_piece_that_cannot_be_run_is_an_error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A finding is written as a whole or not at all, once for each cause, and what is read back is what was written.
+ * A finding is written as a whole or not at all, once for each cause, and what is read back is what was
+ * written.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -35,7 +36,7 @@ static struct step steps[] = {{.kind = STEP_SHUT}};
 static const struct sequence sequence = {.steps = steps, .n_steps = 1, .seed = 3, .number = 4};
 static const struct oracle oracle = {"panic", "The server crashes.", NULL};
 static const struct fault fault = {
-        .oracle = &oracle, .key = "panic main.(*x).F  a/b", .sentence = "It crashed."};
+        .oracle = &oracle, .key = "panic main.(*x).F  a/b", .sentence = "It crashed.", .after = 1.25};
 
 static struct finding usual(void)
 {
@@ -74,6 +75,25 @@ START_TEST(test_what_is_written_is_read)
         text = read_text("panic-main-x-F-a-b/finding.json");
         ck_assert_ptr_nonnull(strstr(text, "cip-fuzz replay ./panic-main-x-F-a-b -- skopeo --debug"));
         ck_assert_ptr_nonnull(strstr(text, "\"wrong\":\"It crashed.\""));
+        ck_assert_ptr_nonnull(strstr(text, "\"after\":1.2,"));
+}
+END_TEST
+
+START_TEST(test_a_command_is_told_whole)
+{
+        CLEANUP(cleanup_free) char *path = NULL, *text = NULL;
+        const char *words[101] = {NULL};
+        struct finding finding = usual();
+        struct cip_error error = {0};
+
+        for (size_t i = 0; i + 2 < ARRAY_SIZE(words); i++)
+                words[i] = "--debug";
+        words[ARRAY_SIZE(words) - 2] = "--last";
+        finding.command = finding.other = words;
+        ck_assert_ok(finding_write(".", &finding, &path, &error));
+        text = read_text("panic-main-x-F-a-b/finding.json");
+        ck_assert_ptr_nonnull(strstr(text, " --last -- --debug"));
+        ck_assert_ptr_nonnull(strstr(text, " --last\"\n"));
 }
 END_TEST
 
@@ -178,6 +198,7 @@ int main(void)
 
         tcase_add_checked_fixture(tcase, setup, teardown);
         tcase_add_test(tcase, test_what_is_written_is_read);
+        tcase_add_test(tcase, test_a_command_is_told_whole);
         tcase_add_test(tcase, test_one_cause_has_one_folder);
         tcase_add_test(tcase, test_a_scenario_has_a_folder_that_the_suite_takes);
         tcase_add_test(tcase, test_damaged_findings_are_told);

@@ -132,6 +132,25 @@ START_TEST(test_each_bad_line_is_told)
 }
 END_TEST
 
+START_TEST(test_each_step_has_a_word)
+{
+        static const char text[] =
+                "{\"event\":\"packet\",\"dir\":\">\",\"text\":\"{\\\"method\\\":\\\"GetBlob\\\"}\"}\n"
+                "{\"event\":\"packet\",\"dir\":\">\",\"text\":\"{\\\"args\\\":[${pipe1}]}\"}\n"
+                "{\"event\":\"packet\",\"dir\":\">\",\"text\":\"{\\\"method\\\":\\\"Get\\\"}\"}\n"
+                "{\"event\":\"packet\",\"dir\":\">\",\"text\":\"{\"}\n"
+                "{\"event\":\"shut\"}\n";
+        static const char *const words[] = {"GetBlob",  "FinishPipe", "nonsense",
+                                            "nonsense", "nonsense",   "epilogue"};
+        CLEANUP(cleanup_sequence_free) struct sequence *sequence = NULL;
+        char word[STEP_WORD_SIZE];
+
+        ck_assert_ok(sequence_parse("file", text, strlen(text), &sequence, NULL));
+        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+                ck_assert_str_eq(step_word(sequence, i, word), words[i]);
+}
+END_TEST
+
 START_TEST(test_a_missing_file_is_told)
 {
         struct sequence *sequence = NULL;
@@ -151,6 +170,7 @@ int main(void)
         tcase_add_test(tcase, test_a_copy_leaves_steps_out);
         tcase_add_test(tcase, test_a_transcript_is_read_with_its_pipes);
         tcase_add_test(tcase, test_each_bad_line_is_told);
+        tcase_add_test(tcase, test_each_step_has_a_word);
         tcase_add_test(tcase, test_a_missing_file_is_told);
         return testing_main(suite);
 }

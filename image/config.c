@@ -7,6 +7,9 @@
 #include "image/config.h"
 
 #include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -18,6 +21,7 @@
 
 enum field_type {
         FIELD_STRING,
+        FIELD_TIME,
         FIELD_BOOL,
         FIELD_STRINGS,    /* an array of strings */
         FIELD_SET,        /* an object whose members' values are empty objects */
@@ -54,12 +58,12 @@ static const struct field rootfs_fields[] = {
 };
 
 static const struct field history_fields[] = {
-        {"created", FIELD_STRING}, {"created_by", FIELD_STRING}, {"author", FIELD_STRING},
+        {"created", FIELD_TIME},   {"created_by", FIELD_STRING}, {"author", FIELD_STRING},
         {"comment", FIELD_STRING}, {"empty_layer", FIELD_BOOL},  {0},
 };
 
 static const struct field image_fields[] = {
-        {"created", FIELD_STRING},
+        {"created", FIELD_TIME},
         {"author", FIELD_STRING},
         {"architecture", FIELD_STRING, true},
         {"os", FIELD_STRING, true},
@@ -74,6 +78,7 @@ static const struct field image_fields[] = {
 
 static const char *const go_types[] = {
         [FIELD_STRING] = "string",
+        [FIELD_TIME] = "time.Time",
         [FIELD_BOOL] = "bool",
         [FIELD_STRINGS] = "[]string",
         [FIELD_SET] = "map[string]struct {}",
@@ -219,17 +224,134 @@ static bool is_empty(struct json_object *value)
         }
 }
 
+/* ---- times ---- */
+
+/* Two digits, of a number of at most @max. Moves @at behind them. */
+static bool take_two(const char **at, int max)
+{
+        const char *text = *at;
+
+        if (text[0] < '0' || text[0] > '9' || text[1] < '0' || text[1] > '9')
+                return false;
+        *at += 2;
+        return (text[0] - '0') * 10 + text[1] - '0' <= max;
+}
+
+static bool take(const char **at, char wanted)
+{
+        return *(*at)++ == wanted;
+}
+
+/* The end of a time: "Z", or hours and minutes. */
+static bool is_zone(const char *at)
+{
+        if (strcmp(at, "Z") == 0)
+                return true;
+        if (*at != '+' && *at != '-')
+                return false;
+        at++;
+        return take_two(&at, 24) && take(&at, ':') && take_two(&at, 60) && !*at;
+}
+
+/* So many digits as a number. */
+static int number_at(const char *text, size_t n)
+{
+        int number = 0;
+
+        for (size_t i = 0; i < n; i++)
+                number = number * 10 + text[i] - '0';
+        return number;
+}
+
+/* Of a text that begins with a date in digits: there are so many days in that month. */
+static bool has_day(const char *text)
+{
+        static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+        int year = number_at(text, 4), month = number_at(text + 5, 2), day = number_at(text + 8, 2);
+
+        if (month < 1 || day < 1 || day > days[month - 1])
+                return false;
+        return month != 2 || day < 29 || (year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
+}
+
+/* RFC 3339; *@ret_fraction: where the fraction begins, *@ret_zone: where it has ended. */
+static bool split_time(const char *text, const char **ret_fraction, const char **ret_zone)
+{
+        /* Two digits each, and what stands behind them; a year has four. */
+        static const struct {
+                int max;
+                char behind;
+        } parts[] = {{99, '\0'}, {99, '-'}, {12, '-'}, {31, 'T'}, {23, ':'}, {59, ':'}, {59, '\0'}};
+        const char *at = text;
+
+        for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+                if (!take_two(&at, parts[i].max) || (parts[i].behind && !take(&at, parts[i].behind)))
+                        return false;
+        if (!has_day(text))
+                return false;
+        *ret_fraction = at;
+        if (*at == '.') {
+                at += 1 + strspn(at + 1, "0123456789");
+                if (at == *ret_fraction + 1)
+                        return false;
+        }
+        *ret_zone = at;
+        return is_zone(at);
+}
+
+/* Digits of a fraction that Go keeps. */
+#define NANO_DIGITS 9
+
+int time_to_go(struct json_object *time, char **ret, struct cip_error *error)
+{
+        const char *text = time ? json_object_get_string(time) : "0001-01-01T00:00:00Z", *fraction, *zone;
+        size_t len;
+
+        if (time && !json_object_is_type(time, json_type_string))
+                return local_error(error, -EBADMSG, "Time.UnmarshalJSON: input is not a JSON string");
+        if (!split_time(text, &fraction, &zone))
+                return local_error(error, -EBADMSG,
+                                   "parsing time \"%s\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"%s\" "
+                                   "as \"2006\"",
+                                   text, text);
+        len = (size_t)(zone - fraction);
+        len = len > NANO_DIGITS + 1 ? NANO_DIGITS + 1 : len;
+        while (len > 0 && (fraction[len - 1] == '0' || fraction[len - 1] == '.'))
+                len--;
+        if (strcmp(zone, "+00:00") == 0 || strcmp(zone, "-00:00") == 0)
+                zone = "Z";
+        if (asprintf(ret, "%.*s%s", (int)(fraction - text + (ptrdiff_t)len), text, zone) >= 0)
+                return 0;
+        *ret = NULL;
+        return no_memory(error);
+}
+
+static int copy_time(struct json_object *value, struct json_object **ret, struct cip_error *error)
+{
+        CLEANUP(cleanup_free) char *text = NULL;
+        int r = time_to_go(value, &text, error);
+
+        if (r < 0)
+                return r;
+        *ret = json_object_new_string(text);
+        return *ret ? 0 : no_memory(error);
+}
+
+/* ---- members ---- */
+
 static const enum json_type json_types[] = {
-        [FIELD_STRING] = json_type_string,     [FIELD_BOOL] = json_type_boolean,
-        [FIELD_STRINGS] = json_type_array,     [FIELD_SET] = json_type_object,
-        [FIELD_STRING_MAP] = json_type_object, [FIELD_OBJECT] = json_type_object,
-        [FIELD_OBJECTS] = json_type_array,
+        [FIELD_STRING] = json_type_string, [FIELD_TIME] = json_type_string,
+        [FIELD_BOOL] = json_type_boolean,  [FIELD_STRINGS] = json_type_array,
+        [FIELD_SET] = json_type_object,    [FIELD_STRING_MAP] = json_type_object,
+        [FIELD_OBJECT] = json_type_object, [FIELD_OBJECTS] = json_type_array,
 };
 
 /* *@ret: the member's new value, NULL for none. */
 static int copy_field(struct json_object *value, const struct field *field, struct json_object **ret,
                       struct cip_error *error)
 {
+        if (value && field->type == FIELD_TIME)
+                return copy_time(value, ret, error);
         if (value && !json_object_is_type(value, json_types[field->type]))
                 return wrong_type(value, field, error);
         if (field->type == FIELD_OBJECT)

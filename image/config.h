@@ -22,6 +22,13 @@ int config_to_oci(const char *data, size_t len, bool member_only, char **ret, si
                   struct cip_error *error);
 
 /*
+ * A time in JSON as Go writes what it read of it: without zeros behind a fraction, UTC as "Z"; missing or null
+ * is the first second of the year 1. Servers read times in a config and write them anew. The caller frees
+ * *@ret. Returns 0, -EBADMSG with @error (class `local`) for what is no time, -ENOMEM.
+ */
+int time_to_go(struct json_object *time, char **ret, struct cip_error *error);
+
+/*
  * The text of @json as Go's encoding/json writes it: no blanks, no escaped slashes, and <, >, & and the two
  * line separators of Unicode as \u escapes. The caller frees *@ret. Returns 0 or -ENOMEM.
  */

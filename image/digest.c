@@ -7,6 +7,7 @@
 #include "image/digest.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <string.h>
 
@@ -131,6 +132,11 @@ int digest_finish(struct digest *digest, char ret[DIGEST_TEXT_SIZE])
                 return -ENOMEM;
         format_digest(digest->algorithm, bytes, ret);
         return 0;
+}
+
+void digest_skip_configuration(void)
+{
+        OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 }
 
 int digest_of(enum digest_algorithm algorithm, const void *data, size_t len, char ret[DIGEST_TEXT_SIZE])

@@ -44,6 +44,12 @@ int digest_update(struct digest *digest, const void *data, size_t len);
 /* Writes the digest of all that was taken in, and starts anew. Returns 0 or a negative errno. */
 int digest_finish(struct digest *digest, char ret[DIGEST_TEXT_SIZE]);
 
+/*
+ * For a program's main function: OpenSSL will not read the machine's configuration file, which takes longer
+ * than most of what is hashed here. A library leaves that to whose process it is.
+ */
+void digest_skip_configuration(void);
+
 /* The digest of @len bytes in one go. Returns 0 or a negative errno. */
 int digest_of(enum digest_algorithm algorithm, const void *data, size_t len, char ret[DIGEST_TEXT_SIZE]);
 

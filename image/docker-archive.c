@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * docker-archive: images. The archive is read anew for each thing that is asked for, from front to back, so that
- * it costs neither memory nor disk to have it open; a blob is copied into a file without a name, as the pipes of a
- * server want files. The messages are those of servers.
+ * docker-archive: images. The archive is read anew for each thing that is asked for, from front to back, so
+ * that it costs neither memory nor disk to have it open; a blob is copied into a file without a name, as the
+ * pipes of a server want files. The messages are those of servers.
  */
 #include "image/docker-archive.h"
 
@@ -167,8 +167,10 @@ int docker_reference_normalize(const char *text, char **ret, struct cip_error *e
                                    rest + len == at ? "reference does not include a tag"
                                                     : "docker-archive doesn't support digest references",
                                    (int)domain_len, domain, library, rest);
-        if (asprintf(ret, "%.*s/%s%.*s:%s", (int)domain_len, domain, library, (int)len, rest, tag) < 0)
+        if (asprintf(ret, "%.*s/%s%.*s:%s", (int)domain_len, domain, library, (int)len, rest, tag) < 0) {
+                *ret = NULL;
                 return no_memory(error);
+        }
         return 0;
 }
 
@@ -239,7 +241,9 @@ static int find_entry(struct tarfile_reader *reader, const char *clean, struct t
         return r;
 }
 
-/* Where a symbolic link in the archive leads to, as a name in the archive. The caller frees. NULL: no memory. */
+/*
+ * Where a symbolic link in the archive leads to, as a name in the archive. The caller frees. NULL: no memory.
+ */
 static char *link_target(const struct tarfile_item *item)
 {
         const char *slash = strrchr(item->clean, '/');
@@ -400,8 +404,11 @@ static int has_reference(const struct docker_archive *archive, struct json_objec
                 char *full CLEANUP(cleanup_free) = NULL;
                 struct cip_error why = {0};
                 const char *behind;
+                int r = tag ? docker_reference_normalize(tag, &full, &why) : -EINVAL;
 
-                if (!tag || docker_reference_normalize(tag, &full, &why) < 0) {
+                if (r == -ENOMEM)
+                        return no_memory(error);
+                if (r < 0) {
                         behind = strstr(why.message, ": ");
                         return local_error(error, -EBADMSG, "Invalid tag \"%s\" in manifest.json item @%zu%s",
                                            tag ? tag : "", number, behind ? behind : "");

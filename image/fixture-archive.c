@@ -126,10 +126,13 @@ static int read_manifest(const struct fixture *fixture, struct layout *layout, s
 
         if (r == 0)
                 r = layout_read_blob(layout, entry->digest, MANIFEST_MAX, &text, &len, error);
-        if (r != 0)
+        if (r < 0)
                 return r;
-        if (fixture->list || fixture->artifact || manifest_parse(text, len, &manifest, NULL) < 0 ||
-            manifest->kind == MANIFEST_DOCKER_1)
+        if (!fixture->list && !fixture->artifact)
+                r = manifest_parse(text, len, &manifest, error);
+        if (r == -ENOMEM)
+                return r;
+        if (!manifest || manifest->kind == MANIFEST_DOCKER_1)
                 return local_error(error, -ENOTSUP, "a docker-archive: cannot hold the fixture %s",
                                    fixture->name);
         *ret = STEAL(manifest);

@@ -26,6 +26,7 @@
 #include "image/fixture.h"
 #include "image/layout.h"
 #include "image/local-error.h"
+#include "image/schema-1.h"
 #include "image/tarfile.h"
 
 struct fake;
@@ -42,12 +43,19 @@ struct image {
         const struct generated *generated;
         char *architecture, *os, *variant;
 
+        /* Filled in by image_resolve. */
+        struct manifest *manifest; /* to which all lists lead; NULL before */
+        struct schema_1 *schema_1; /* the same read, where it is of schema 1 */
+        char *original; /* the bytes of what is picked out of the first list; NULL after image_load */
+        size_t original_len;
+        const char *refused; /* its media type, where it is one that is not sent; static */
+        bool legacy;         /* and why */
+        char digest[DIGEST_TEXT_SIZE];
+        char list_digest[DIGEST_TEXT_SIZE];
+
         /* Filled in by image_load. */
         char *text; /* as OCI; NULL before */
         size_t len;
-        struct manifest *manifest; /* the original */
-        char digest[DIGEST_TEXT_SIZE];
-        char list_digest[DIGEST_TEXT_SIZE];
 };
 
 static int no_memory(struct cip_error *error)
@@ -362,6 +370,8 @@ void image_free(struct image *image)
         tmpdir_remove(image->unpacked);
         docker_archive_free(image->archive);
         manifest_free(image->manifest);
+        schema_1_free(image->schema_1);
+        free(image->original);
         free(image->path);
         free(image->entry_digest);
         free(image->entry_type);
@@ -412,6 +422,29 @@ int image_open_blob(struct image *image, const char *digest, int *ret_fd, uint64
 /* Bytes of a manifest on disk, on which servers set no limit, as they do on configs. */
 #define LOCAL_MANIFEST_MAX ((size_t)64 * 1024 * 1024)
 
+/* A manifest that was read. */
+struct loaded {
+        struct manifest *manifest;
+        char *text;
+        size_t len;
+        char digest[DIGEST_TEXT_SIZE]; /* sha256 of the text */
+};
+
+static void loaded_clear(struct loaded *loaded)
+{
+        manifest_free(loaded->manifest);
+        free(loaded->text);
+        *loaded = (struct loaded){0};
+}
+
+static void loaded_swap(struct loaded *a, struct loaded *b)
+{
+        struct loaded kept = *a;
+
+        *a = *b;
+        *b = kept;
+}
+
 static int read_whole(int fd, const char *what, size_t max, char **ret, size_t *ret_len,
                       struct cip_error *error)
 {
@@ -455,24 +488,15 @@ static int read_manifest(struct image *image, const char *digest, char **ret, si
 }
 
 /* Reads @digest's manifest, parses it, and computes its real digest. */
-static int load_manifest(struct image *image, const char *digest, char **ret, size_t *ret_len,
-                         struct manifest **ret_manifest, char ret_digest[DIGEST_TEXT_SIZE],
-                         struct cip_error *error)
+static int load_manifest(struct image *image, const char *digest, struct loaded *ret, struct cip_error *error)
 {
-        CLEANUP(cleanup_free) char *text = NULL;
-        size_t len = 0;
-        int r = read_manifest(image, digest, &text, &len, error);
+        int r = read_manifest(image, digest, &ret->text, &ret->len, error);
 
         if (r < 0)
                 return r;
-        if (digest_of(DIGEST_SHA256, text, len, ret_digest) < 0)
+        if (digest_of(DIGEST_SHA256, ret->text, ret->len, ret->digest) < 0)
                 return no_memory(error);
-        r = manifest_parse(text, len, ret_manifest, error);
-        if (r < 0)
-                return r;
-        *ret = STEAL(text);
-        *ret_len = len;
-        return 0;
+        return manifest_parse(ret->text, ret->len, &ret->manifest, error);
 }
 
 static bool is_list(const struct manifest *manifest)
@@ -505,64 +529,147 @@ static int read_config_of(struct image *image, const struct content *config, cha
         return 0;
 }
 
-/* Servers convert docker's config along with the manifest, which names the result. */
-static int convert(struct image *image, const struct manifest *manifest, const char *text, size_t len,
-                   struct cip_error *error)
-{
-        CLEANUP(cleanup_free) char *config = NULL;
-        size_t config_len = 0;
-        int r = 0;
+/* ---- through lists to a manifest ---- */
 
-        if (manifest->kind == MANIFEST_DOCKER)
-                r = read_config_of(image, &manifest->config, &config, &config_len, error);
-        if (r < 0)
+/* Puts words in front of what @error says. */
+static int failed_while(int r, const char *words, struct cip_error *error)
+{
+        struct cip_error inner;
+
+        if (!error)
                 return r;
-        return manifest_to_oci_with_config(manifest, text, len, config, config_len, &image->text, &image->len,
-                                           error);
+        inner = *error;
+        return local_error(error, r, "%s%s", words, inner.message);
 }
 
-/* Takes over a manifest of one image. */
-static int use_manifest(struct image *image, struct manifest **steal_manifest, const char *text, size_t len,
-                        struct cip_error *error)
+/* What an error is about that happened below the first list. */
+static const char *selecting(const struct manifest *list)
 {
-        int r = convert(image, *steal_manifest, text, len, error);
+        return list->kind == MANIFEST_DOCKER_LIST
+                       ? "fetching target platform image selected from manifest list: "
+                       : "fetching target platform image selected from image index: ";
+}
 
-        if (r == 0)
-                image->manifest = STEAL(*steal_manifest);
+/* Replaces @loaded, a list, by the entry for the platform. @nested: it stands in a list itself. */
+static int follow_list(struct image *image, bool nested, struct loaded *loaded, struct cip_error *error)
+{
+        const struct platform platform = {image->architecture, image->os, image->variant};
+        CLEANUP(loaded_clear) struct loaded next = {0};
+        const struct content *entry = NULL;
+        int r = manifest_pick(loaded->manifest, &platform, &entry, error);
+
+        if (r < 0)
+                return nested ? failed_while(r, "choosing image instance: ", error) : r;
+        r = read_manifest(image, entry->digest, &next.text, &next.len, error);
+        if (r < 0)
+                return nested ? failed_while(r, selecting(loaded->manifest), error) : r;
+        if (digest_of(DIGEST_SHA256, next.text, next.len, next.digest) < 0)
+                return no_memory(error);
+        if (strcmp(next.digest, entry->digest) != 0)
+                return local_error(error, -EBADMSG,
+                                   nested ? "Image manifest does not match selected manifest digest %s"
+                                          : "Manifest does not match provided manifest digest %s",
+                                   entry->digest);
+        r = manifest_parse(next.text, next.len, &next.manifest, error);
+        if (r < 0)
+                return r;
+        loaded_swap(loaded, &next);
+        return 0;
+}
+
+/* Of schema 1, index.json's word counts where there is one; elsewhere whether it is signed. */
+static const char *schema_1_type(const struct image *image, const struct manifest *manifest, bool picked)
+{
+        static const char plain[] = "application/vnd.docker.distribution.manifest.v1+json",
+                          is_signed[] = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+
+        if (!picked && image->entry_type && strcmp(image->entry_type, plain) == 0)
+                return plain;
+        return json_object_object_get(manifest->json, "signatures") ? is_signed : plain;
+}
+
+/* Whether servers would send it; they find out after they have read all that it leads to. */
+static void judge_original(struct image *image, const struct manifest *manifest, bool picked)
+{
+        image->legacy = manifest->kind == MANIFEST_DOCKER_1;
+        if (image->legacy)
+                image->refused = schema_1_type(image, manifest, picked);
+        else if (is_list(manifest))
+                image->refused = manifest_kind_media_type(manifest->kind);
+}
+
+/* Lists that lead to one another; no digest can be in its own list, so that there is an end. */
+static int resolve(struct image *image, struct loaded *loaded, struct cip_error *error)
+{
+        bool picked;
+        int r = load_manifest(image, image->entry_digest, loaded, error);
+
+        if (r < 0)
+                return r;
+        memcpy(image->list_digest, loaded->digest, sizeof(image->list_digest));
+        picked = is_list(loaded->manifest);
+        if (picked)
+                r = follow_list(image, false, loaded, error);
+        if (r < 0)
+                return r;
+        memcpy(image->digest, loaded->digest, sizeof(image->digest));
+        judge_original(image, loaded->manifest, picked);
+        while (r == 0 && is_list(loaded->manifest))
+                r = follow_list(image, true, loaded, error);
+        if (r == 0 && loaded->manifest->kind == MANIFEST_DOCKER_1)
+                r = schema_1_read(loaded->manifest->json, &image->schema_1, error);
         return r;
 }
 
-static int load_picked(struct image *image, const struct manifest *list, struct cip_error *error)
+int image_resolve(struct image *image, struct cip_error *error)
 {
-        const struct platform platform = {image->architecture, image->os, image->variant};
-        CLEANUP(cleanup_manifest_free) struct manifest *manifest = NULL;
-        CLEANUP(cleanup_free) char *text = NULL;
-        const struct content *entry = NULL;
-        size_t len = 0;
-        int r = manifest_pick(list, &platform, &entry, error);
+        CLEANUP(loaded_clear) struct loaded loaded = {0};
+        int r;
 
+        if (image->manifest)
+                return 0;
+        image->refused = NULL;
+        r = resolve(image, &loaded, error);
         if (r < 0)
                 return r;
-        r = load_manifest(image, entry->digest, &text, &len, &manifest, image->digest, error);
-        return r < 0 ? r : use_manifest(image, &manifest, text, len, error);
+        if (!image->refused) {
+                image->original = STEAL(loaded.text);
+                image->original_len = loaded.len;
+        }
+        image->manifest = STEAL(loaded.manifest);
+        return 0;
+}
+
+/* Servers convert docker's config along with the manifest, which names the result. */
+static int convert(struct image *image, struct cip_error *error)
+{
+        const struct manifest *manifest = image->manifest;
+        CLEANUP(cleanup_free) char *config = NULL;
+        size_t config_len = 0;
+        int r;
+
+        if (manifest->kind == MANIFEST_OCI) {
+                image->text = STEAL(image->original);
+                image->len = image->original_len;
+                return 0;
+        }
+        r = read_config_of(image, &manifest->config, &config, &config_len, error);
+        if (r == 0)
+                r = manifest_to_oci_with_config(manifest, image->original, image->original_len, config,
+                                                config_len, &image->text, &image->len, error);
+        return r;
 }
 
 int image_load(struct image *image, struct cip_error *error)
 {
-        CLEANUP(cleanup_manifest_free) struct manifest *manifest = NULL;
-        CLEANUP(cleanup_free) char *text = NULL;
-        size_t len = 0;
-        int r;
+        int r = image->text ? 0 : image_resolve(image, error);
 
-        if (image->text)
-                return 0;
-        r = load_manifest(image, image->entry_digest, &text, &len, &manifest, image->list_digest, error);
-        if (r < 0)
+        if (r < 0 || image->text)
                 return r;
-        if (is_list(manifest))
-                return load_picked(image, manifest, error);
-        memcpy(image->digest, image->list_digest, sizeof(image->digest));
-        return use_manifest(image, &manifest, text, len, error);
+        if (image->refused)
+                return local_error(error, -ENOTSUP, "unsupported %smanifest MIME type: %s",
+                                   image->legacy ? "legacy " : "", image->refused);
+        return convert(image, error);
 }
 
 const char *image_manifest(const struct image *image, size_t *ret_len)
@@ -574,6 +681,14 @@ const char *image_manifest(const struct image *image, size_t *ret_len)
 const struct manifest *image_parsed_manifest(const struct image *image)
 {
         return image->manifest;
+}
+
+const struct content *image_layers(const struct image *image, size_t *ret_n)
+{
+        if (image->schema_1)
+                return schema_1_layers(image->schema_1, ret_n);
+        *ret_n = image->manifest->n_entries;
+        return image->manifest->entries;
 }
 
 const char *image_digest(const struct image *image)
@@ -607,10 +722,12 @@ int image_read_config(struct image *image, char **ret, size_t *ret_len, struct c
 {
         CLEANUP(cleanup_free) char *data = NULL;
         size_t len = 0;
-        int r = image_load(image, error);
+        int r = image_resolve(image, error);
 
         if (image->generated)
                 return read_generated_config(image->generated, false, ret, ret_len, error);
+        if (r == 0 && image->schema_1)
+                return schema_1_config(image->schema_1, ret, ret_len, error);
         if (r == 0)
                 r = read_config_of(image, &image->manifest->config, &data, &len, error);
         if (r < 0)
@@ -637,15 +754,30 @@ static int refuse_artifact(const struct manifest *manifest, struct cip_error *er
                            name);
 }
 
+/* A config that is made up of a history, which is judged as a config first. */
+static int read_schema_1_config(const struct image *image, bool member_only, char **ret, size_t *ret_len,
+                                struct cip_error *error)
+{
+        CLEANUP(cleanup_free) char *data = NULL;
+        size_t len = 0;
+        int r = schema_1_config(image->schema_1, &data, &len, error);
+
+        if (r == 0)
+                r = config_to_oci(data, len, member_only, ret, ret_len, error);
+        return r == -EBADMSG ? failed_while(r, "decoding configuration: ", error) : r;
+}
+
 int image_read_oci_config(struct image *image, bool member_only, char **ret, size_t *ret_len,
                           struct cip_error *error)
 {
         CLEANUP(cleanup_free) char *data = NULL;
         size_t len = 0;
-        int r = image_load(image, error);
+        int r = image_resolve(image, error);
 
         if (image->generated)
                 return read_generated_config(image->generated, member_only, ret, ret_len, error);
+        if (r == 0 && image->schema_1)
+                return read_schema_1_config(image, member_only, ret, ret_len, error);
         if (r == 0)
                 r = refuse_artifact(image->manifest, error);
         if (r == 0)

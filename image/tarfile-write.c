@@ -3,8 +3,6 @@
  * Writing archives, on libarchive: ustar, or pax where a name is too long for it, with no time, no owner and no
  * name of this machine, so that the same content gives the same bytes everywhere.
  */
-#include <archive.h>
-#include <archive_entry.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,12 +13,14 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "image/archive-library.h"
 #include "image/local-error.h"
 #include "image/tarfile.h"
 
 #define BLOCK ((size_t)64 * 1024)
 
 struct tarfile_writer {
+        struct archive_library library;
         struct archive *archive;
         char *path; /* for messages */
 };
@@ -32,30 +32,41 @@ static int no_memory(struct cip_error *error)
 
 static int write_failed(const struct tarfile_writer *writer, struct cip_error *error)
 {
-        int number = archive_errno(writer->archive);
+        int number = writer->library.archive_errno(writer->archive);
         int errnum = number > 0 && number < 4096 ? -number : -EIO;
-        const char *text = archive_error_string(writer->archive);
+        const char *text = writer->library.archive_error_string(writer->archive);
 
         return local_error(error, errnum, "cannot write %s: %s", writer->path, text ? text : "it failed");
+}
+
+/* What an archive is like, and where it goes. The rest is as libarchive has it. */
+static bool open_archive(const struct tarfile_writer *writer, bool gzip)
+{
+        const struct archive_library *library = &writer->library;
+
+        return library->archive_write_set_format_pax_restricted(writer->archive) == ARCHIVE_OK &&
+               (!gzip ||
+                (library->archive_write_add_filter_gzip(writer->archive) == ARCHIVE_OK &&
+                 library->archive_write_set_options(writer->archive, "gzip:!timestamp") == ARCHIVE_OK)) &&
+               library->archive_write_set_bytes_in_last_block(writer->archive, 1) == ARCHIVE_OK &&
+               library->archive_write_open_filename(writer->archive, writer->path) == ARCHIVE_OK;
 }
 
 int tarfile_writer_new(const char *path, bool gzip, struct tarfile_writer **ret, struct cip_error *error)
 {
         CLEANUP(cleanup_tarfile_writer_free) struct tarfile_writer *writer = calloc(1, sizeof(*writer));
-
         int r;
 
         if (!writer)
                 return no_memory(error);
+        r = archive_library_load(&writer->library, error);
+        if (r < 0)
+                return r;
         writer->path = strdup(path);
-        writer->archive = archive_write_new();
+        writer->archive = writer->library.archive_write_new();
         if (!writer->path || !writer->archive)
                 return no_memory(error);
-        if (archive_write_set_format_pax_restricted(writer->archive) != ARCHIVE_OK ||
-            (gzip && (archive_write_add_filter_gzip(writer->archive) != ARCHIVE_OK ||
-                      archive_write_set_options(writer->archive, "gzip:!timestamp") != ARCHIVE_OK)) ||
-            archive_write_set_bytes_in_last_block(writer->archive, 1) != ARCHIVE_OK ||
-            archive_write_open_filename(writer->archive, path) != ARCHIVE_OK) {
+        if (!open_archive(writer, gzip)) {
                 r = write_failed(writer, error);
                 return r < 0 ? r : -EIO;
         }
@@ -67,7 +78,8 @@ void tarfile_writer_free(struct tarfile_writer *writer)
 {
         if (!writer)
                 return;
-        archive_write_free(writer->archive);
+        if (writer->archive)
+                writer->library.archive_write_free(writer->archive);
         free(writer->path);
         free(writer);
 }
@@ -76,28 +88,30 @@ int tarfile_writer_close(struct tarfile_writer *take_writer, struct cip_error *e
 {
         CLEANUP(cleanup_tarfile_writer_free) struct tarfile_writer *writer = take_writer;
 
-        return archive_write_close(writer->archive) == ARCHIVE_OK ? 0 : write_failed(writer, error);
+        return writer->library.archive_write_close(writer->archive) == ARCHIVE_OK ? 0
+                                                                                  : write_failed(writer, error);
 }
 
 /* Begins an entry. @target NULL: a regular file of @size bytes, or a folder where @name ends in a slash. */
 static int begin(struct tarfile_writer *writer, const char *name, uint64_t size, const char *target,
                  struct cip_error *error)
 {
-        struct archive_entry *entry = archive_entry_new();
+        const struct archive_library *library = &writer->library;
+        struct archive_entry *entry = library->archive_entry_new();
         bool is_folder = name[strlen(name) - 1] == '/';
         int r;
 
         if (!entry)
                 return no_memory(error);
-        archive_entry_set_pathname(entry, name);
-        archive_entry_set_filetype(entry, target ? AE_IFLNK : is_folder ? AE_IFDIR : AE_IFREG);
-        archive_entry_set_perm(entry, target ? 0777 : is_folder ? 0755 : 0644);
-        archive_entry_set_mtime(entry, 0, 0);
-        archive_entry_set_size(entry, target ? 0 : (la_int64_t)size);
+        library->archive_entry_set_pathname(entry, name);
+        library->archive_entry_set_filetype(entry, target ? AE_IFLNK : is_folder ? AE_IFDIR : AE_IFREG);
+        library->archive_entry_set_perm(entry, target ? 0777 : is_folder ? 0755 : 0644);
+        library->archive_entry_set_mtime(entry, 0, 0);
+        library->archive_entry_set_size(entry, target ? 0 : (la_int64_t)size);
         if (target)
-                archive_entry_set_symlink(entry, target);
-        r = archive_write_header(writer->archive, entry);
-        archive_entry_free(entry);
+                library->archive_entry_set_symlink(entry, target);
+        r = library->archive_write_header(writer->archive, entry);
+        library->archive_entry_free(entry);
         return r == ARCHIVE_OK ? 0 : write_failed(writer, error);
 }
 
@@ -109,8 +123,9 @@ int tarfile_writer_add_link(struct tarfile_writer *writer, const char *name, con
 
 static int put(struct tarfile_writer *writer, const void *data, size_t len, struct cip_error *error)
 {
-        return archive_write_data(writer->archive, data, len) == (la_ssize_t)len ? 0
-                                                                                 : write_failed(writer, error);
+        return writer->library.archive_write_data(writer->archive, data, len) == (la_ssize_t)len
+                       ? 0
+                       : write_failed(writer, error);
 }
 
 int tarfile_writer_add(struct tarfile_writer *writer, const char *name, const void *data, size_t len,

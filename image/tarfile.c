@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading archives, on libarchive. The messages are those of servers, which are Go's. Unpacking makes files of
- * names that were built anew from what was recognized, never of a name out of the archive.
+ * Reading archives, on libarchive, which is loaded for the first entry. The messages are those of servers,
+ * which are Go's. Unpacking makes files of names that were built anew from what was recognized, never of a name
+ * out of the archive.
  */
 #include "image/tarfile.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "image/archive-library.h"
 #include "image/digest.h"
 #include "image/local-error.h"
 
@@ -26,7 +26,8 @@
 struct tarfile_reader {
         int fd;
         bool is_short; /* less than one header */
-        struct archive *archive;
+        struct archive_library library;
+        struct archive *archive;     /* NULL before the first entry */
         struct archive_entry *entry; /* borrowed from it */
         char *name, *clean, *target;
 };
@@ -64,27 +65,32 @@ char *tarfile_clean_name(const char *name)
 
 /* ---- reading ---- */
 
-static void support_filters(struct archive *archive)
+static void support_filters(const struct archive_library *library, struct archive *archive)
 {
-        archive_read_support_filter_gzip(archive);
-        archive_read_support_filter_bzip2(archive);
-        archive_read_support_filter_xz(archive);
-        archive_read_support_filter_zstd(archive);
+        library->archive_read_support_filter_gzip(archive);
+        library->archive_read_support_filter_bzip2(archive);
+        library->archive_read_support_filter_xz(archive);
+        library->archive_read_support_filter_zstd(archive);
 }
 
 /* The archive of the file: libarchive reads it from the descriptor, which stays ours. */
-static int open_archive(struct tarfile_reader *reader)
+static int open_archive(struct tarfile_reader *reader, struct cip_error *error)
 {
-        reader->archive = archive_read_new();
+        const struct archive_library *library = &reader->library;
+        int r = archive_library_load(&reader->library, error);
+
+        if (r < 0)
+                return r;
+        reader->archive = library->archive_read_new();
         if (!reader->archive)
-                return -ENOMEM;
-        support_filters(reader->archive);
-        archive_read_support_format_tar(reader->archive);
-        archive_read_support_format_empty(reader->archive);
+                return no_memory(error);
+        support_filters(library, reader->archive);
+        library->archive_read_support_format_tar(reader->archive);
+        library->archive_read_support_format_empty(reader->archive);
         /* What fails here fails again, with a message, where the first entry is read. */
-        return archive_read_open_fd(reader->archive, reader->fd, BLOCK) == ARCHIVE_FATAL &&
-                               archive_errno(reader->archive) == ENOMEM
-                       ? -ENOMEM
+        return library->archive_read_open_fd(reader->archive, reader->fd, BLOCK) == ARCHIVE_FATAL &&
+                               library->archive_errno(reader->archive) == ENOMEM
+                       ? no_memory(error)
                        : 0;
 }
 
@@ -92,7 +98,6 @@ int tarfile_reader_new(const char *path, struct tarfile_reader **ret)
 {
         CLEANUP(cleanup_tarfile_reader_free) struct tarfile_reader *reader = calloc(1, sizeof(*reader));
         struct stat st;
-        int r;
 
         if (!reader)
                 return -ENOMEM;
@@ -102,17 +107,16 @@ int tarfile_reader_new(const char *path, struct tarfile_reader **ret)
         if (!S_ISREG(st.st_mode))
                 return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
         reader->is_short = st.st_size > 0 && st.st_size < 512;
-        r = open_archive(reader);
-        if (r == 0)
-                *ret = STEAL(reader);
-        return r;
+        *ret = STEAL(reader);
+        return 0;
 }
 
 void tarfile_reader_free(struct tarfile_reader *reader)
 {
         if (!reader)
                 return;
-        archive_read_free(reader->archive);
+        if (reader->archive)
+                reader->library.archive_read_free(reader->archive);
         fd_close(reader->fd);
         free(reader->name);
         free(reader->clean);
@@ -123,9 +127,9 @@ void tarfile_reader_free(struct tarfile_reader *reader)
 /* What is wrong with an archive, in Go's words. */
 static int archive_failed(const struct tarfile_reader *reader, struct archive *archive, struct cip_error *error)
 {
-        const char *text = archive_error_string(archive);
+        const char *text = reader->library.archive_error_string(archive);
 
-        if (archive_errno(archive) == ENOMEM)
+        if (reader->library.archive_errno(archive) == ENOMEM)
                 return no_memory(error);
         if (reader->is_short || (text && (strstr(text, "runcated") || strstr(text, "nexpected end"))))
                 return local_error(error, -EBADMSG, "unexpected EOF");
@@ -139,11 +143,11 @@ static int set_text(char **to, const char *text)
         return text && !*to ? -ENOMEM : 0;
 }
 
-static enum tarfile_kind kind_of(struct archive_entry *entry)
+static enum tarfile_kind kind_of(const struct archive_library *library, struct archive_entry *entry)
 {
-        if (archive_entry_hardlink(entry))
+        if (library->archive_entry_hardlink(entry))
                 return TARFILE_HARD_LINK;
-        switch (archive_entry_filetype(entry)) {
+        switch (library->archive_entry_filetype(entry)) {
         case AE_IFREG:
                 return TARFILE_FILE;
         case AE_IFLNK:
@@ -159,22 +163,35 @@ static const char *or_nothing(const char *text, const char *utf8)
         return text ? text : utf8 ? utf8 : "";
 }
 
+/* Takes over the name of the entry, and where it leads to. */
+static int take_names(struct tarfile_reader *reader, enum tarfile_kind kind)
+{
+        const struct archive_library *library = &reader->library;
+        struct archive_entry *entry = reader->entry;
+        const char *name =
+                or_nothing(library->archive_entry_pathname(entry), library->archive_entry_pathname_utf8(entry));
+        const char *target = NULL;
+        int r = set_text(&reader->name, name);
+
+        if (kind == TARFILE_LINK)
+                target = or_nothing(library->archive_entry_symlink(entry),
+                                    library->archive_entry_symlink_utf8(entry));
+        return r < 0 ? r : set_text(&reader->target, target);
+}
+
 int tarfile_reader_next(struct tarfile_reader *reader, struct tarfile_item *ret, struct cip_error *error)
 {
-        int r = archive_read_next_header(reader->archive, &reader->entry);
-        struct archive_entry *entry = reader->entry;
+        int r = reader->archive ? 0 : open_archive(reader, error);
 
+        if (r < 0)
+                return r;
+        r = reader->library.archive_read_next_header(reader->archive, &reader->entry);
         if (r == ARCHIVE_EOF)
                 return 0;
         if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
                 return archive_failed(reader, reader->archive, error);
-        ret->kind = kind_of(entry);
-        if (set_text(&reader->name,
-                     or_nothing(archive_entry_pathname(entry), archive_entry_pathname_utf8(entry))) < 0 ||
-            set_text(&reader->target,
-                     ret->kind != TARFILE_LINK
-                             ? NULL
-                             : or_nothing(archive_entry_symlink(entry), archive_entry_symlink_utf8(entry))) < 0)
+        ret->kind = kind_of(&reader->library, reader->entry);
+        if (take_names(reader, ret->kind) < 0)
                 return no_memory(error);
         free(reader->clean);
         reader->clean = tarfile_clean_name(reader->name);
@@ -191,7 +208,7 @@ static int read_block(const struct tarfile_reader *reader, struct archive *archi
                       const void **ret, size_t *ret_len, struct cip_error *error)
 {
         la_int64_t at;
-        int r = archive_read_data_block(archive, ret, ret_len, &at);
+        int r = reader->library.archive_read_data_block(archive, ret, ret_len, &at);
 
         if (r == ARCHIVE_EOF) {
                 /* A hole at the end. */
@@ -225,7 +242,7 @@ static la_ssize_t read_inner(struct archive *archive, void *data, const void **r
         while (r == 1 && len == 0);
         if (r < 0) {
                 inner->failed = r;
-                archive_set_error(archive, EIO, "the archive around it");
+                inner->reader->library.archive_set_error(archive, EIO, "the archive around it");
                 return -1;
         }
         inner->offset += len;
@@ -254,19 +271,20 @@ static int copy_data(const struct tarfile_reader *reader, struct archive *archiv
 
 static int copy_decompressed(struct tarfile_reader *reader, int fd, uint64_t *ret_size, struct cip_error *error)
 {
+        const struct archive_library *library = &reader->library;
         struct inner inner = {.reader = reader};
-        struct archive *raw = archive_read_new();
+        struct archive *raw = library->archive_read_new();
         struct archive_entry *entry;
         int r;
 
         if (!raw)
                 return no_memory(error);
-        support_filters(raw);
-        archive_read_support_format_raw(raw);
-        archive_read_support_format_empty(raw);
-        r = archive_read_open(raw, &inner, NULL, read_inner, NULL);
+        support_filters(library, raw);
+        library->archive_read_support_format_raw(raw);
+        library->archive_read_support_format_empty(raw);
+        r = library->archive_read_open(raw, &inner, NULL, read_inner, NULL);
         if (r == ARCHIVE_OK)
-                r = archive_read_next_header(raw, &entry);
+                r = library->archive_read_next_header(raw, &entry);
         if (r == ARCHIVE_EOF) {
                 *ret_size = 0;
                 r = 0;
@@ -275,7 +293,7 @@ static int copy_decompressed(struct tarfile_reader *reader, int fd, uint64_t *re
         } else {
                 r = archive_failed(reader, raw, error);
         }
-        archive_read_free(raw);
+        library->archive_read_free(raw);
         if (inner.failed && error)
                 *error = inner.error;
         return inner.failed ? inner.failed : r;
@@ -337,8 +355,8 @@ int tarfile_temporary_file(void)
 #define LAYOUT_NAME_SIZE (sizeof("blobs/sha512/") + DIGEST_TEXT_SIZE)
 
 /*
- * The file of a layout that an entry is, in @ret: oci-layout, index.json, or blobs/ALGORITHM/HEX. False: none of
- * them.
+ * The file of a layout that an entry is, in @ret: oci-layout, index.json, or blobs/ALGORITHM/HEX. False: none
+ * of them.
  */
 static bool layout_name(const char *clean, char ret[LAYOUT_NAME_SIZE])
 {

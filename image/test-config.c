@@ -98,6 +98,8 @@ static const struct {
          "json: cannot unmarshal number into Go struct field Image.history of type []v1.History"},
         {"{\"history\":[{\"empty_layer\":\"yes\"}]}",
          "json: cannot unmarshal string into Go struct field Image.empty_layer of type bool"},
+        {"{\"created\":\"yesterday\"}",
+         "parsing time \"yesterday\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"yesterday\" as \"2006\""},
         {"", "unexpected end of JSON input"},
         {"{\"os\":", "unexpected end of JSON input"},
 };
@@ -112,6 +114,52 @@ START_TEST(what_is_no_config_is_refused_as_servers_do)
                         -EBADMSG);
         ck_assert_int_eq(error.error_class, CIP_ERROR_LOCAL);
         ck_assert_str_eq(error.message, bad[_i].message);
+}
+END_TEST
+
+static const struct {
+        const char *from, *to; /* JSON; @to NULL: refused */
+} times[] = {
+        {"null", "0001-01-01T00:00:00Z"},
+        {"\"2020-01-02T03:04:05Z\"", "2020-01-02T03:04:05Z"},
+        {"\"2020-01-02T03:04:05.100Z\"", "2020-01-02T03:04:05.1Z"},
+        {"\"2020-01-02T03:04:05.000Z\"", "2020-01-02T03:04:05Z"},
+        {"\"2020-01-02T03:04:05.1234567891Z\"", "2020-01-02T03:04:05.123456789Z"},
+        {"\"2020-01-02T03:04:05.050+05:30\"", "2020-01-02T03:04:05.05+05:30"},
+        {"\"2020-01-02T03:04:05+00:00\"", "2020-01-02T03:04:05Z"},
+        {"\"2020-01-02T03:04:05-00:00\"", "2020-01-02T03:04:05Z"},
+        {"\"2020-02-29T23:59:59Z\"", "2020-02-29T23:59:59Z"},
+        {"\"2000-02-29T23:59:59Z\"", "2000-02-29T23:59:59Z"},
+        {"\"2020-02-30T03:04:05Z\"", NULL},
+        {"\"1900-02-29T03:04:05Z\"", NULL},
+        {"\"2021-02-29T03:04:05Z\"", NULL},
+        {"\"2020-00-01T03:04:05Z\"", NULL},
+        {"\"2020-13-01T03:04:05Z\"", NULL},
+        {"\"2020-01-00T03:04:05Z\"", NULL},
+        {"\"2020-01-02T24:00:00Z\"", NULL},
+        {"\"2020-01-02T03:04:05\"", NULL},
+        {"\"2020-01-02T03:04:05.Z\"", NULL},
+        {"\"2020-01-02T03:04:05Zx\"", NULL},
+        {"\"2020-01-02T03:04:05+1:00\"", NULL},
+        {"\"2020-01-02 03:04:05Z\"", NULL},
+        {"\"2020-01-02\"", NULL},
+        {"\"yesterday\"", NULL},
+        {"\"\"", NULL},
+        {"3", NULL},
+};
+
+START_TEST(a_time_is_written_as_servers_write_it)
+{
+        CLEANUP(cleanup_json) struct json_object *json = json_tokener_parse(times[_i].from);
+        CLEANUP(cleanup_free) char *text = NULL;
+        struct cip_error error = {0};
+
+        ck_assert_errno(time_to_go(json, &text, &error), times[_i].to ? 0 : -EBADMSG);
+        if (times[_i].to)
+                ck_assert_str_eq(text, times[_i].to);
+        else
+                ck_assert_msg(strstr(error.message, "parsing time") || strstr(error.message, "JSON string"),
+                              "%s", error.message);
 }
 END_TEST
 
@@ -138,6 +186,7 @@ int main(void)
         tcase_add_loop_test(tcase, a_config_is_written_as_servers_write_it, 0, ARRAY_SIZE(good));
         tcase_add_loop_test(tcase, what_was_written_once_stays_the_same, 0, ARRAY_SIZE(good));
         tcase_add_loop_test(tcase, what_is_no_config_is_refused_as_servers_do, 0, ARRAY_SIZE(bad));
+        tcase_add_loop_test(tcase, a_time_is_written_as_servers_write_it, 0, ARRAY_SIZE(times));
         tcase_add_test(tcase, text_is_escaped_as_go_does);
         return testing_main(suite);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of generated images: their bytes are those that the manifest tells of, at any offset, in any compression,
- * and what a recipe replaces is replaced.
+ * Tests of generated images: their bytes are those that the manifest tells of, at any offset, in any
+ * compression, and what a recipe replaces is replaced.
  */
 #include <json-c/json.h>
 #include <stdio.h>
@@ -136,6 +136,47 @@ START_TEST(test_a_tar_layer_is_a_tar)
 }
 END_TEST
 
+/* From 8 GiB on the size is a number of base 256, for eleven octal digits hold no more. */
+START_TEST(test_a_tar_of_many_gib_tells_its_size_in_bytes)
+{
+        static const struct generated_layer layer = {
+                .size = UINT64_C(10) << 30,
+                .content = GENERATED_TAR,
+                .digest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        };
+        struct generated *generated CLEANUP(cleanup_generated_free) = make(&layer, 1);
+        const struct generated_blob *blob;
+        unsigned char header[512];
+        uint64_t size = 0;
+        bool is_so;
+
+        blob = generated_find(generated, layer.digest, &is_so);
+        ck_assert_ptr_nonnull(blob);
+        ck_assert_uint_eq(generated_read(blob, 0, header, sizeof(header)), sizeof(header));
+        ck_assert_uint_eq(header[124], 0x80);
+        for (size_t i = 125; i < 136; i++)
+                size = size << 8 | header[i];
+        ck_assert_uint_eq(size, layer.size - 1536);
+}
+END_TEST
+
+START_TEST(test_a_config_is_found_by_the_digest_that_the_manifest_makes_up)
+{
+        struct json_object *manifest CLEANUP(cleanup_json) =
+                json_tokener_parse("{\"config\": {\"digest\": \"sha256:ff\"}, \"layers\": 7}");
+        const struct generated_recipe recipe = {.manifest = manifest};
+        struct generated *generated CLEANUP(cleanup_generated_free) = NULL;
+        struct manifest *parsed CLEANUP(cleanup_manifest_free) = NULL;
+        bool is_so = true;
+
+        ck_assert_ok(generated_new(&recipe, &generated, NULL));
+        ck_assert_ptr_nonnull(generated_find(generated, "sha256:ff", &is_so));
+        ck_assert(!is_so);
+        parsed = generated_parsed_manifest(generated);
+        ck_assert_uint_eq(parsed->n_entries, 0);
+}
+END_TEST
+
 START_TEST(test_the_same_recipe_gives_the_same_image)
 {
         static const struct generated_layer layer = {.size = 5000};
@@ -204,6 +245,7 @@ START_TEST(test_recipes_that_cannot_be_made)
         } cases[] = {
                 {{.size = 10, .content = GENERATED_TAR}, "layer 0: size: a tar has at least 1536 bytes"},
                 {{.size = UINT64_C(1) << 32}, "would take too long to hash"},
+                {{.size = (UINT64_C(1) << 50) + 1}, "layer 0: size: at most 2^50 bytes"},
                 {{.size = UINT64_C(1) << 27, .compression = GENERATED_ZSTD}, "64 MiB"},
                 {{.size = 1, .digest = "sha256:x"}, "layer 0: digest: expected sha256:"},
                 {{.size = 1, .count = 10001}, "more than 10000 layers"},
@@ -276,6 +318,8 @@ int main(void)
         tcase_add_test(tcase, test_layers_have_the_bytes_that_the_manifest_tells);
         tcase_add_test(tcase, test_compressed_layers_can_be_read);
         tcase_add_test(tcase, test_a_tar_layer_is_a_tar);
+        tcase_add_test(tcase, test_a_tar_of_many_gib_tells_its_size_in_bytes);
+        tcase_add_test(tcase, test_a_config_is_found_by_the_digest_that_the_manifest_makes_up);
         tcase_add_test(tcase, test_the_same_recipe_gives_the_same_image);
         tcase_add_test(tcase, test_known_digests_of_zeros_are_right);
         tcase_add_test(tcase, test_members_are_replaced);

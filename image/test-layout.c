@@ -194,6 +194,25 @@ START_TEST(a_missing_tag_is_told_with_those_that_are_there)
 }
 END_TEST
 
+START_TEST(of_many_tags_twenty_are_named_and_the_others_counted)
+{
+        CLEANUP(cleanup_layout_free) struct layout *writer = NULL, *reader = NULL;
+        const struct content *found = NULL;
+        struct cip_error error = {0};
+
+        ck_assert_ok(layout_create_unsynced(path, &writer, NULL));
+        for (int i = 0; i < 23; i++) {
+                char tag[8];
+
+                snprintf(tag, sizeof(tag), "t%d", i);
+                ck_assert_ok(add(writer, tag, tag, NULL));
+        }
+        ck_assert_ok(layout_open(path, &reader, NULL));
+        ck_assert_errno(layout_find(reader, "none", &found, &error), -ENOENT);
+        ck_assert_ptr_nonnull(strstr(error.message, "t18, t19 and 3 more"));
+}
+END_TEST
+
 START_TEST(a_tag_moves_and_what_others_wrote_stays)
 {
         CLEANUP(cleanup_layout_free) struct layout *layout = NULL;
@@ -579,6 +598,7 @@ int main(void)
         tcase_add_test(tcase, a_layout_has_no_index_before_the_first_manifest);
         tcase_add_test(tcase, a_missing_folder_is_told_from_one_that_cannot_be_made);
         tcase_add_test(tcase, a_missing_tag_is_told_with_those_that_are_there);
+        tcase_add_test(tcase, of_many_tags_twenty_are_named_and_the_others_counted);
         tcase_add_test(tcase, a_tag_moves_and_what_others_wrote_stays);
         tcase_add_test(tcase, a_platform_is_written_with_what_is_known_of_it);
         tcase_add_test(tcase, a_dropped_blob_leaves_nothing);

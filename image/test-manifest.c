@@ -166,6 +166,37 @@ START_TEST(schema_2_is_converted_as_skopeo_does)
 }
 END_TEST
 
+#define WITH_URLS(urls) \
+        DOCKER("{\"mediaType\":\"" FOREIGN "\",\"size\":29,\"digest\":\"" D2 "\",\"urls\":" urls "}")
+
+START_TEST(urls_that_are_no_texts_are_not_converted)
+{
+        static const struct {
+                const char *text, *words;
+        } cases[] = {
+                {WITH_URLS("7"), "urls of layer 0 are not an array"},
+                {WITH_URLS("[\"a\",7]"), "urls of layer 0 are not all strings"},
+                {WITH_URLS("[]"), NULL},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                CLEANUP(cleanup_manifest_free) struct manifest *manifest = NULL;
+                CLEANUP(cleanup_free) char *text = NULL;
+                struct cip_error error = {0};
+                size_t len;
+                int r;
+
+                ck_assert_ok(parse(cases[i].text, &manifest, NULL));
+                r = manifest_to_oci(manifest, cases[i].text, strlen(cases[i].text), &text, &len, &error);
+                ck_assert_int_eq(r, cases[i].words ? -EBADMSG : 0);
+                if (cases[i].words)
+                        ck_assert_ptr_nonnull(strstr(error.message, cases[i].words));
+                else
+                        ck_assert_ptr_null(strstr(text, "urls"));
+        }
+}
+END_TEST
+
 START_TEST(a_converted_manifest_names_the_converted_config)
 {
         static const char docker[] = DOCKER(""), config[] = "{\"os\": \"linux\", \"container\": \"lost\"}";
@@ -293,6 +324,7 @@ int main(void)
         tcase_add_loop_test(tcase, what_is_no_manifest_is_refused_with_a_reason, 0, ARRAY_SIZE(bad));
         tcase_add_test(tcase, deep_nesting_is_refused);
         tcase_add_test(tcase, schema_2_is_converted_as_skopeo_does);
+        tcase_add_test(tcase, urls_that_are_no_texts_are_not_converted);
         tcase_add_test(tcase, a_converted_manifest_names_the_converted_config);
         tcase_add_test(tcase, oci_is_handed_out_byte_for_byte);
         tcase_add_loop_test(tcase, what_servers_do_not_convert_is_not_converted, 0, ARRAY_SIZE(unconvertible));

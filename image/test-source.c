@@ -180,6 +180,156 @@ START_TEST(what_cannot_be_opened_is_refused_when_and_as_servers_do)
 }
 END_TEST
 
+/* ---- what is understood, and not sent ---- */
+
+/* Writes a blob into a layout. */
+static void put_blob(const char *layout, const char *text, char ret_digest[DIGEST_TEXT_SIZE])
+{
+        char where[256];
+
+        ck_assert_ok(digest_of(DIGEST_SHA256, text, strlen(text), ret_digest));
+        snprintf(where, sizeof(where), "%s/blobs/sha256/%s", layout, digest_hex(ret_digest));
+        put_file(where, text);
+}
+
+/* Makes a layout of a manifest that stands in so many lists, one in the other. */
+static void put_chain(const char *layout, size_t lists, const char *media_type, const char *manifest)
+{
+        char text[1000], where[256], digest[DIGEST_TEXT_SIZE];
+
+        put_folder(layout);
+        snprintf(where, sizeof(where), "%s/blobs", layout);
+        put_folder(where);
+        snprintf(where, sizeof(where), "%s/blobs/sha256", layout);
+        put_folder(where);
+        put_blob(layout, manifest, digest);
+        for (size_t i = 0;; i++) {
+                snprintf(text, sizeof(text),
+                         "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_OCI_INDEX
+                         "\",\"manifests\":[{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":999}]}",
+                         media_type, digest);
+                if (i == lists)
+                        break;
+                media_type = MEDIA_OCI_INDEX;
+                put_blob(layout, text, digest);
+        }
+        snprintf(where, sizeof(where), "%s/index.json", layout);
+        put_file(where, text);
+}
+
+#define SCHEMA_1_TYPE "application/vnd.docker.distribution.manifest.v1+json"
+#define SCHEMA_1                                                                                        \
+        "{\"schemaVersion\":1,\"fsLayers\":[{\"blobSum\":\"x\"}],\"history\":[{\"v1Compatibility\":\"{" \
+        "\\\"id\\\":"                                                                                   \
+        "\\\"" NO_SUCH "\\\",\\\"author\\\":\\\"me\\\"}\"}]}"
+#define SCHEMA_1_CONFIG                                                                                       \
+        "{\"author\":\"me\",\"architecture\":\"\",\"os\":\"\",\"config\":{},\"rootfs\":{\"type\":\"layers\"," \
+        "\"diff_ids\":[\"\"]},\"history\":[{\"created\":\"0001-01-01T00:00:00Z\",\"author\":\"me\"}]}"
+
+static void check_not_sent(const char *where, const char *message, const char *config, size_t n_layers)
+{
+        CLEANUP(cleanup_free) char *reference = expand(where);
+        CLEANUP(cleanup_image_free) struct image *image = NULL;
+        CLEANUP(cleanup_free) char *text = NULL;
+        struct cip_error error = {0};
+        size_t len, n;
+
+        ck_assert_ok(image_open_unread(reference, NULL, &image, NULL, &error));
+        /* Either may be asked first. */
+        for (int again = 0; again < 2; again++) {
+                ck_assert_ok(image_resolve(image, &error));
+                ck_assert_errno(image_load(image, &error), -ENOTSUP);
+                ck_assert_str_eq(error.message, message);
+        }
+        image_layers(image, &n);
+        ck_assert_uint_eq(n, n_layers);
+        ck_assert_ok(image_read_oci_config(image, false, &text, &len, &error));
+        if (config)
+                ck_assert_str_eq(text, config);
+}
+
+START_TEST(a_config_is_read_of_what_is_not_sent)
+{
+        put_fixture("broken-nested", "$/nested", NULL);
+        put_chain("$/one", 0, SCHEMA_1_TYPE, SCHEMA_1);
+        put_chain("$/list", 1, SCHEMA_1_TYPE, SCHEMA_1);
+        check_not_sent("oci:$/nested", "unsupported manifest MIME type: " MEDIA_OCI_INDEX, NULL, 1);
+        check_not_sent("oci:$/one", "unsupported legacy manifest MIME type: " SCHEMA_1_TYPE, SCHEMA_1_CONFIG,
+                       1);
+        check_not_sent("oci:$/list", "unsupported legacy manifest MIME type: " SCHEMA_1_TYPE, SCHEMA_1_CONFIG,
+                       1);
+}
+END_TEST
+
+static const char docker_without_config[] =
+        "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_DOCKER_MANIFEST
+        "\",\"config\":{\"mediaType\":\"" MEDIA_DOCKER_CONFIG "\",\"digest\":\"sha256:" NO_SUCH
+        "\",\"size\":1},\"layers\":[{\"mediaType\":\"" MEDIA_DOCKER_LAYER_GZIP "\",\"digest\":\"sha256:" NO_SUCH
+        "\",\"size\":1}]}";
+
+START_TEST(layers_are_told_without_the_config)
+{
+        CLEANUP(cleanup_free) char *reference = expand("oci:$/docker");
+        CLEANUP(cleanup_image_free) struct image *image = NULL;
+        struct cip_error error = {0};
+        size_t n;
+
+        put_chain("$/docker", 0, MEDIA_DOCKER_MANIFEST, docker_without_config);
+        ck_assert_ok(image_open_unread(reference, NULL, &image, NULL, &error));
+        ck_assert_errno(image_load(image, &error), -ENOENT);
+        ck_assert_ok(image_resolve(image, &error));
+        ck_assert_str_eq(image_layers(image, &n)->media_type, MEDIA_DOCKER_LAYER_GZIP);
+        ck_assert_uint_eq(n, 1);
+}
+END_TEST
+
+/* Appends a blank to a blob. */
+static void tamper(const char *layout, const char *text)
+{
+        CLEANUP(cleanup_free) char *changed = NULL;
+        char where[256], digest[DIGEST_TEXT_SIZE];
+
+        ck_assert_ok(digest_of(DIGEST_SHA256, text, strlen(text), digest));
+        ck_assert_int_ge(asprintf(&changed, "%s ", text), 0);
+        snprintf(where, sizeof(where), "%s/blobs/sha256/%s", layout, digest_hex(digest));
+        put_file(where, changed);
+}
+
+static const struct {
+        const char *layout;
+        size_t lists;
+        const char *text;    /* innermost */
+        bool tampered;       /* it is not what the list says any more */
+        const char *message; /* its beginning */
+} chains[] = {
+        {"$/a", 1, SCHEMA_1, true, "Manifest does not match provided manifest digest sha256:"},
+        {"$/b", 2, SCHEMA_1, true, "Image manifest does not match selected manifest digest sha256:"},
+        {"$/c", 2, index_of_missing, false,
+         "fetching target platform image selected from image index: open $/c/blobs/sha256/" NO_SUCH
+         ": no such file or directory"},
+        {"$/d", 2, "{\"schemaVersion\":2,\"manifests\":[]}", false,
+         "choosing image instance: no image found in image index for "},
+};
+
+START_TEST(what_a_list_leads_to_is_verified)
+{
+        CLEANUP(cleanup_free) char *reference = NULL;
+        CLEANUP(cleanup_free) char *message = expand(chains[_i].message);
+        CLEANUP(cleanup_image_free) struct image *image = NULL;
+        struct cip_error error = {0};
+        char where[256];
+
+        put_chain(chains[_i].layout, chains[_i].lists, MEDIA_OCI_INDEX, chains[_i].text);
+        if (chains[_i].tampered)
+                tamper(chains[_i].layout, chains[_i].text);
+        snprintf(where, sizeof(where), "oci:%s", chains[_i].layout);
+        reference = expand(where);
+        ck_assert_ok(image_open_unread(reference, NULL, &image, NULL, &error));
+        ck_assert_int_lt(image_resolve(image, &error), 0);
+        ck_assert_msg(strncmp(error.message, message, strlen(message)) == 0, "%s", error.message);
+}
+END_TEST
+
 static const struct {
         const char *text, *path, *tag; /* @path NULL: refused */
 } references[] = {
@@ -482,6 +632,9 @@ int main(void)
         tcase_add_checked_fixture(tcase, setup, teardown);
         suite_add_tcase(suite, tcase);
         tcase_add_test(tcase, what_cannot_be_opened_is_refused_when_and_as_servers_do);
+        tcase_add_test(tcase, a_config_is_read_of_what_is_not_sent);
+        tcase_add_test(tcase, layers_are_told_without_the_config);
+        tcase_add_loop_test(tcase, what_a_list_leads_to_is_verified, 0, ARRAY_SIZE(chains));
         tcase_add_loop_test(tcase, oci_references_are_taken_apart_as_servers_do, 0, ARRAY_SIZE(references));
         tcase_add_loop_test(tcase, every_good_fixture_can_be_read_whole, 0, (int)n_fixtures);
         tcase_add_loop_test(tcase, every_good_fixture_but_lists_can_be_read_from_a_dir, 0, (int)n_fixtures);

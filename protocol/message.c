@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests, replies and what comes through pipes as JSON, by json-c. Every integer is looked at as a JSON number,
- * not as json-c's idea of one, which cuts and saturates.
+ * Requests, replies and what comes through pipes as JSON, by json-c. Every integer is looked at as a JSON
+ * number, not as json-c's idea of one, which cuts and saturates.
  */
 #include "protocol/message.h"
 
@@ -38,42 +38,76 @@ static const char *json_word(struct json_object *object)
         return words[json_object_get_type(object)];
 }
 
+/* The bytes that find_laxity has to look at; most are not. */
+static const bool is_telling[256] = {
+        [0x00 ... 0x1f] = true, ['"'] = true, ['\\'] = true, ['.'] = true, ['0'] = true, ['I'] = true,
+        ['N'] = true,           ['['] = true, [']'] = true,  ['{'] = true, ['}'] = true, [0x80 ... 0xff] = true,
+};
+
+static bool is_digit_at(const char *data, size_t len, size_t i)
+{
+        return i < len && isdigit((unsigned char)data[i]);
+}
+
+/* Whether the 0 at @i opens a number: not one behind digits, a point or an exponent's sign. */
+static bool opens_number(const char *data, size_t i)
+{
+        size_t before = i;
+
+        if (before > 0 && (data[before - 1] == '-' || data[before - 1] == '+'))
+                before--;
+        return before == 0 || !(isdigit((unsigned char)data[before - 1]) || strchr(".eE", data[before - 1]));
+}
+
 /*
  * Finds what json-c lets pass, even when it is strict, and JSON does not: bytes that are no UTF-8, control
- * characters in strings, NaN and Infinity, a point without digits behind it; and nesting past @depth. Returns its
- * offset, or @len.
+ * characters in strings, NaN and Infinity, a point without digits on both sides, a 0 before another digit; and
+ * nesting past @depth. Returns its offset, or @len, and how deep what is before it nests at most.
  */
-static size_t find_laxity(const char *data, size_t len, int depth)
+static size_t find_laxity(const char *data, size_t len, int depth, int *ret_deepest)
 {
         bool in_string = false;
-        size_t step;
+        int level = 0, deepest = 0;
+        size_t i, step;
 
-        for (size_t i = 0; i < len; i += step) {
+        for (i = 0; i < len; i += step) {
                 unsigned char c = (unsigned char)data[i];
                 uint32_t code;
 
-                step = utf8_character(data + i, len - i, &code);
-                if (step == 0)
-                        return i;
-                if (in_string) {
+                step = 1;
+                if (!is_telling[c])
+                        continue;
+                if (c >= 0x80) {
+                        step = utf8_character(data + i, len - i, &code);
+                        if (step == 0)
+                                break;
+                } else if (in_string) {
                         if (c < 0x20)
-                                return i;
+                                break;
                         if (c == '\\')
                                 step = 2;
                         in_string = c != '"';
-                        continue;
+                } else if (c == '"') {
+                        in_string = true;
+                } else if (c == 'N' || c == 'I') {
+                        break;
+                } else if (c == '.') {
+                        if (i == 0 || !is_digit_at(data, len, i - 1) || !is_digit_at(data, len, i + 1))
+                                break;
+                } else if (c == '0') {
+                        if (is_digit_at(data, len, i + 1) && opens_number(data, i))
+                                break;
+                } else if (c == '[' || c == '{') {
+                        if (level == depth)
+                                break;
+                        if (++level > deepest)
+                                deepest = level;
+                } else if (c == ']' || c == '}') {
+                        level--;
                 }
-                if (strchr("NI", c) && c)
-                        return i;
-                if (c == '.' && !(i + 1 < len && isdigit((unsigned char)data[i + 1])))
-                        return i;
-                if (strchr("[{", c) && c && depth-- == 0)
-                        return i;
-                if (strchr("]}", c) && c)
-                        depth++;
-                in_string = c == '"';
         }
-        return len;
+        *ret_deepest = deepest;
+        return i < len ? i : len;
 }
 
 /* Continues with the NUL that tells json-c that a number has ended, and wants all to be read. */
@@ -97,24 +131,17 @@ static enum json_tokener_error tokenize(struct json_tokener *tokener, const char
         return error;
 }
 
-/* How deep a text can nest at most: json-c takes memory for each level before it has seen one. */
-static int count_openers(const char *data, size_t len, int max)
-{
-        int n = 0;
-
-        for (size_t i = 0; i < len && n < max; i++)
-                n += data[i] == '[' || data[i] == '{';
-        return n;
-}
-
 int json_parse(const char *data, size_t len, int depth, struct json_object **ret, struct cip_error *error)
 {
-        /* Two levels more than json-c may see, as it counts what is in the innermost value too. */
-        int levels = count_openers(data, len, depth) + 2;
-        CLEANUP(cleanup_json_tokener_free) struct json_tokener *tokener = json_tokener_new_ex(levels);
+        int deepest;
+        size_t offset, lax = find_laxity(data, len, depth, &deepest);
+        /*
+         * json-c takes memory for each level before it has seen one. Two more than it may see, as it counts
+         * what is in the innermost value too.
+         */
+        CLEANUP(cleanup_json_tokener_free) struct json_tokener *tokener = json_tokener_new_ex(deepest + 2);
         struct json_object *object = NULL;
         enum json_tokener_error failure;
-        size_t offset, lax;
         int kept = errno;
 
         if (!tokener)
@@ -122,10 +149,9 @@ int json_parse(const char *data, size_t len, int depth, struct json_object **ret
         if (len >= INT32_MAX - 64)
                 return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "JSON of %zu bytes is too large", len);
         json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-        lax = find_laxity(data, len, depth);
         /*
-         * When it has no memory json-c says anything: success with half a text, or that the text is wrong. A string
-         * that it cannot collect is cut in silence, so that room for the longest is made here.
+         * When it has no memory json-c says anything: success with half a text, or that the text is wrong. A
+         * string that it cannot collect is cut in silence, so that room for the longest is made here.
          */
         if (printbuf_memset(tokener->pb, 0, 0, (int)lax + 1) < 0)
                 return error_set(error, CIP_ERROR_LOCAL, -ENOMEM, "out of memory");
@@ -200,10 +226,16 @@ static int copy_string(struct json_object *object, char **ret)
 /* Stands by an object or array in which something is missing. */
 static char incomplete;
 
+/*
+ * The keys that a message always has are constants: json-c need not copy them, nor look whether they are there.
+ */
+#define OWN_KEY (JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_KEY_IS_CONSTANT)
+
 static void add_member(struct json_object *object, const char *key, struct json_object *take_value,
-                       bool null_is_null)
+                       bool null_is_null, unsigned flags)
 {
-        if (object && (take_value || null_is_null) && json_object_object_add(object, key, take_value) == 0)
+        if (object && (take_value || null_is_null) &&
+            json_object_object_add_ex(object, key, take_value, flags) == 0)
                 return;
         json_object_put(take_value);
         if (object)
@@ -212,12 +244,12 @@ static void add_member(struct json_object *object, const char *key, struct json_
 
 void json_add_member(struct json_object *object, const char *key, struct json_object *take_value)
 {
-        add_member(object, key, take_value, false);
+        add_member(object, key, take_value, false, 0);
 }
 
 void json_add_member_or_null(struct json_object *object, const char *key, struct json_object *take_value)
 {
-        add_member(object, key, take_value, true);
+        add_member(object, key, take_value, true, 0);
 }
 
 void json_add_item(struct json_object *array, struct json_object *take_value)
@@ -287,9 +319,9 @@ int request_format(const char *method, struct json_object *args, char **ret, siz
 {
         struct json_object *object = json_object_new_object();
 
-        json_add_member(object, "method", json_object_new_string(method));
+        add_member(object, "method", json_object_new_string(method), false, OWN_KEY);
         if (args)
-                json_add_member(object, "args", json_object_get(args));
+                add_member(object, "args", json_object_get(args), false, OWN_KEY);
         return format_and_put(object, ret, ret_len);
 }
 
@@ -310,8 +342,10 @@ static char *replace_invalid_utf8(const char *data, size_t len, size_t *ret_len)
                 return NULL;
         for (size_t in = 0; in < len;) {
                 uint32_t code;
-                size_t n = utf8_character(data + in, len - in, &code);
+                size_t n = text_ascii_run(data + in, len - in);
 
+                if (n == 0)
+                        n = utf8_character(data + in, len - in, &code);
                 memcpy(copy + out, n ? data + in : "\xef\xbf\xbd", n ? n : 3);
                 out += n ? n : 3;
                 in += n ? n : 1;
@@ -385,13 +419,15 @@ int request_parse(const char *data, size_t len, struct request *ret, struct cip_
         CLEANUP(cleanup_free) char *valid = NULL;
         CLEANUP(cleanup_json) struct json_object *object = NULL;
         CLEANUP(cleanup_request) struct request request = {0};
-        size_t valid_len;
         int r;
 
-        valid = replace_invalid_utf8(data, len, &valid_len);
-        if (!valid)
-                return -ENOMEM;
-        r = json_parse(valid, valid_len, REQUEST_DEPTH, &object, error);
+        if (!text_is_utf8(data, len)) {
+                valid = replace_invalid_utf8(data, len, &len);
+                if (!valid)
+                        return -ENOMEM;
+                data = valid;
+        }
+        r = json_parse(data, len, REQUEST_DEPTH, &object, error);
         if (r < 0)
                 return r;
         /* A lone null is an empty request, as it leaves every member as it was. */
@@ -637,13 +673,13 @@ int reply_format(const struct reply *reply, char **ret, size_t *ret_len)
 {
         struct json_object *object = json_object_new_object();
 
-        json_add_member(object, "success", json_object_new_boolean(reply->success));
-        json_add_member_or_null(object, "value", json_object_get(reply->value));
-        json_add_member(object, "pipeid", json_object_new_int64(reply->pipeid));
+        add_member(object, "success", json_object_new_boolean(reply->success), false, OWN_KEY);
+        add_member(object, "value", json_object_get(reply->value), true, OWN_KEY);
+        add_member(object, "pipeid", json_object_new_int64(reply->pipeid), false, OWN_KEY);
         if (reply->has_error_code)
-                json_add_member(object, "error_code",
-                                json_object_new_string(error_code_name(reply->error_code)));
-        json_add_member(object, "error", json_object_new_string(reply->error ? reply->error : ""));
+                add_member(object, "error_code", json_object_new_string(error_code_name(reply->error_code)),
+                           false, OWN_KEY);
+        add_member(object, "error", json_object_new_string(reply->error ? reply->error : ""), false, OWN_KEY);
         return format_and_put(object, ret, ret_len);
 }
 

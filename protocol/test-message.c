@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of requests and replies as text: strict on what a client takes in, as Go's encoding/json on what a server
- * takes in.
+ * Tests of requests and replies as text: strict on what a client takes in, as Go's encoding/json on what a
+ * server takes in.
  */
 #include "protocol/message.h"
 
@@ -27,6 +27,12 @@ static const char *const not_json[] = {
         "NaN",
         "Infinity",
         "01",
+        "00",
+        "[1, 00]",
+        "-01",
+        "01.0",
+        "00e1",
+        "-.0",
         "1.",
         ".5",
         "+1",
@@ -66,8 +72,12 @@ START_TEST(what_is_no_json_is_refused)
 END_TEST
 
 static const char *const json[] = {
-        "null",  "true", "1", "-1", "1e3", "\"\"", " [ ] ", "{}\n", "[[[[]]]]", "\"\\u0000\\ud83d\\ude00\"",
-        "[1.5]",
+        "null",     "true",
+        "1",        "-1",
+        "1e3",      "\"\"",
+        " [ ] ",    "{}\n",
+        "[[[[]]]]", "\"\\u0000\\ud83d\\ude00\"",
+        "[1.5]",    "[0, -0, 0.05, 1e-05, 100, 1.00e+00]",
 };
 
 START_TEST(all_of_json_is_taken)

@@ -29,8 +29,14 @@ for target in "${targets[@]}"; do
         find "fuzz/corpus/$name" -type f | sort | zip -q -X -j -@ "$OUT/${target}_seed_corpus.zip"
         cp "$build/dictionary" "$OUT/$target.dict"
         printf '[libfuzzer]\nmax_len = 8192\n' >"$OUT/$target.options"
-        # Where they are run there is nothing but libc: what else they link goes along.
+        # Where they are run there is nothing but libc: what else they link goes along ..
         ldd "$build/fuzz/$target" | awk '$3 ~ /^\// { print $3 }'
+        # .. and what they load when they need it, with what that links.
+        strings "$build/fuzz/$target" | grep -x 'lib.*\.so\.[0-9]*' | while read -r name; do
+                library=$("$CC" -print-file-name="$name")
+                echo "$library"
+                ldd "$library" | awk '$3 ~ /^\// { print $3 }'
+        done
 done | sort -u | while read -r library; do
         case ${library##*/} in
         libc.so.* | libm.so.* | libdl.so.* | librt.so.* | libpthread.so.* | libresolv.so.*) ;;
