@@ -238,6 +238,29 @@ static int make_certificate(struct registry_endpoint *endpoint, struct cip_error
                                           "the key's file", error);
 }
 
+/*
+ * Whether a client may connect, in the middle of the handshake. libmicrohttpd would close the connection without
+ * a word, so the alert that tells the client why is sent here; it is the one that Go's servers send.
+ */
+static int judge_client(gnutls_session_t session)
+{
+        unsigned n = 0, status = 0;
+        bool is_13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
+
+        if (!gnutls_certificate_get_peers(session, &n) || n == 0) {
+                (void)gnutls_alert_send(session, GNUTLS_AL_FATAL,
+                                        is_13 ? GNUTLS_A_CERTIFICATE_REQUIRED : GNUTLS_A_BAD_CERTIFICATE);
+                return GNUTLS_E_CERTIFICATE_REQUIRED;
+        }
+        if (gnutls_certificate_verify_peers2(session, &status) == 0 && status == 0)
+                return 0;
+        (void)gnutls_alert_send(session, GNUTLS_AL_FATAL,
+                                status & GNUTLS_CERT_EXPIRED            ? GNUTLS_A_CERTIFICATE_EXPIRED
+                                : status & GNUTLS_CERT_SIGNER_NOT_FOUND ? GNUTLS_A_UNKNOWN_CA
+                                                                        : GNUTLS_A_BAD_CERTIFICATE);
+        return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
+}
+
 /* A connection begins or ends. The handshake comes later, and is told here what it must ask for. */
 static void notice_connection(void *cls, struct MHD_Connection *connection, void **context,
                               enum MHD_ConnectionNotificationCode code)
@@ -254,8 +277,7 @@ static void notice_connection(void *cls, struct MHD_Connection *connection, void
         info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
         if (!info || !info->tls_session)
                 return;
-        gnutls_certificate_server_set_request(info->tls_session, GNUTLS_CERT_REQUIRE);
-        gnutls_session_set_verify_cert(info->tls_session, NULL, 0);
+        gnutls_session_set_verify_function(info->tls_session, judge_client);
 }
 
 /* ---- daemons ---- */
