@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -221,18 +220,19 @@ static pid_t serve(struct scenario *scenario, int socket, int other_end)
 
 static void go_through(const char *name, struct scenario *scenario, const char *const *requests)
 {
-        CLEANUP_FD int pidfd = -1;
-        int sockets[2], status;
+        int sockets[2], life[2], status;
         pid_t pid;
 
+        /* The server holds an end of @life without knowing of it: the other end tells when it is gone. */
         ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
+        ck_assert_int_eq(pipe2(life, O_CLOEXEC), 0);
         pid = serve(scenario, sockets[1], sockets[0]);
         fd_close(sockets[1]);
+        fd_close(life[1]);
         talk(sockets[0], requests);
         fd_close(sockets[0]);
-        pidfd = pidfd_open(pid, 0);
-        ck_assert_int_ge(pidfd, 0);
-        (void)wait_fd(pidfd, POLLIN, deadline_in_ms(PATIENCE_MS));
+        (void)wait_fd(life[0], POLLIN, deadline_in_ms(PATIENCE_MS));
+        fd_close(life[0]);
         kill(pid, SIGKILL);
         ck_assert_int_eq(waitpid(pid, &status, 0), pid);
         ck_assert_msg(!WIFSIGNALED(status) || WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGPIPE,
