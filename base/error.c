@@ -46,9 +46,7 @@ static void set_message(struct cip_error *error, const char *a, const char *b, c
                 }
         }
         /* The message itself may be one of them. */
-        memcpy(whole, a, a_len);
-        memcpy(whole + a_len, b, b_len);
-        memcpy(whole + a_len + b_len, c, c_len);
+        mempcpy(mempcpy(mempcpy(whole, a, a_len), b, b_len), c, c_len);
         text_make_safe(error->message, sizeof(error->message), whole, len);
         free(owned);
 }

@@ -121,7 +121,9 @@ static void drop_request(struct hostile *server)
 {
         struct request *request = server->waiting[0];
 
-        memmove(server->waiting, server->waiting + 1, --server->n_waiting * sizeof(server->waiting[0]));
+        server->n_waiting--;
+        for (size_t i = 0; i < server->n_waiting; i++)
+                server->waiting[i] = server->waiting[i + 1];
         if (is_parsed(request))
                 return;
         request_clear(request);

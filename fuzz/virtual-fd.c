@@ -30,7 +30,7 @@
 #define QUEUE_MAX 10 /* packets that wait in a socket, fewer than the kernel's */
 #define ROOM 212992  /* as net.core.wmem_default */
 #define MESSAGE_FDS_MAX 16
-#define ARENA_SIZE (1024 * 1024)
+#define ARENA_SIZE ((size_t)1024 * 1024)
 
 struct file;
 

@@ -121,7 +121,7 @@ static int read_manifest(const struct fixture *fixture, struct layout *layout, s
         CLEANUP(cleanup_manifest_free) struct manifest *manifest = NULL;
         CLEANUP(cleanup_free) char *text = NULL;
         const struct content *entry;
-        size_t len;
+        size_t len = 0;
         int r = layout_find(layout, NULL, &entry, error);
 
         if (r == 0)
