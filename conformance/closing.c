@@ -19,6 +19,12 @@
 /* How long what the server leaves behind may take to be gone by itself. */
 #define LEFTOVER_GRACE_MS 2000
 
+/*
+ * How long a server may take to close a descriptor before it is looked at whether it sleeps; the first look is
+ * after 1 ms.
+ */
+#define MOMENT_MAX_MS 8
+
 static void fall_short(struct check_context *c, enum closing_question question, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
@@ -47,17 +53,24 @@ static void ask_alive(struct check_context *c)
 
 /*
  * Counts descriptors until they are no more than after Initialize. A server that closes some in the background
- * gets the time that it needs, but not once it sleeps.
+ * gets the time that it needs, but not once it sleeps. Most need a moment only, which is far less than it takes
+ * to see that one sleeps.
  */
 static void ask_descriptors(struct check_context *c)
 {
         size_t n;
         bool sleeps = false;
+        unsigned moment_ms = 1;
 
         if (c->ended || c->end_is_due || c->expect_open || !c->counted)
                 return;
         context_doing(c, "counting the server's descriptors");
         while ((n = check_server_fds(c)) > c->fds_at_start && !sleeps) {
+                if (moment_ms <= MOMENT_MAX_MS) {
+                        (void)context_wait(c, -1, 0, deadline_in_ms(moment_ms));
+                        moment_ms *= 2;
+                        continue;
+                }
                 sleeps = context_server_sleeps(c, deadline_in_seconds(c->timeout / 4), -1);
                 if (!sleeps)
                         break;
