@@ -141,11 +141,11 @@ static int fill_entry(struct entry *entry, const struct scenario *scenario)
 /* Reads @entry's path. Returns 0, -EBADMSG where something was wrong and has been printed, or -ENOMEM. */
 static int read_entry(struct entry *entry, FILE *problems)
 {
-        CLEANUP(cleanup_scenario_problems) struct scenario_problems found = {0};
+        CLEANUP(cleanup_problems) struct problems found = {0};
         int r = scenario_read(entry->path, &entry->owned, &found);
 
         if (r == -EINVAL) {
-                scenario_problems_print(&found, entry->path, problems);
+                problems_print(&found, entry->path, problems);
                 return -EBADMSG;
         }
         if (r < 0)

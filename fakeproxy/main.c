@@ -56,13 +56,13 @@ static int check_files(char *const *files, size_t n)
         size_t n_good = 0;
 
         for (size_t i = 0; i < n; i++) {
-                struct scenario_problems problems CLEANUP(cleanup_scenario_problems) = {0};
+                struct problems problems CLEANUP(cleanup_problems) = {0};
                 struct scenario *scenario CLEANUP(cleanup_scenario_free) = NULL;
                 int r = scenario_read(files[i], &scenario, &problems);
 
                 if (r == -ENOMEM)
                         fprintf(stderr, "%s: out of memory\n", files[i]);
-                scenario_problems_print(&problems, files[i], stderr);
+                problems_print(&problems, files[i], stderr);
                 n_good += r == 0;
         }
         printf("%zu of %zu scenario%s good\n", n_good, n, n == 1 ? " is" : "s are");
@@ -214,7 +214,7 @@ static int refuse(int r, const struct options *options, const struct cip_error *
                        options->hint ? options->hint : "");
                 return b.error_exit_status ? (int)b.error_exit_status : 1;
         }
-        scenario_problems_print(&options->problems, options->scenario_file, stderr);
+        problems_print(&options->problems, options->scenario_file, stderr);
         fprintf(stderr, "cip-fakeproxy: %s\n", error->message);
         return 2;
 }

@@ -494,7 +494,7 @@ void options_clear(struct options *options)
 {
         scenario_free(options->scenario);
         options->scenario = NULL;
-        scenario_problems_clear(&options->problems);
+        problems_clear(&options->problems);
 }
 
 /* ---- completion ---- */

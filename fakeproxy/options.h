@@ -32,12 +32,12 @@ struct options {
         enum options_action action;
         struct emulation emulation;
         const char *emulation_name;
-        struct scenario *scenario;         /* owned; NULL: none */
-        const char *scenario_file;         /* what was named, also where it could not be read */
-        struct scenario_problems problems; /* why not. Owned */
-        const char *verdict;               /* a file; NULL: none is wanted */
-        uint64_t seed;                     /* the scenario's, unless another was given */
-        char *const *words;                /* of ACTION_CHECK: those behind the command */
+        struct scenario *scenario; /* owned; NULL: none */
+        const char *scenario_file; /* what was named, also where it could not be read */
+        struct problems problems;  /* why not. Owned */
+        const char *verdict;       /* a file; NULL: none is wanted */
+        uint64_t seed;             /* the scenario's, unless another was given */
+        char *const *words;        /* of ACTION_CHECK: those behind the command */
         size_t n_words;
         const char *replay; /* a transcript; NULL: no recording is replayed */
         bool replay_any_order;

@@ -225,7 +225,7 @@ static bool always_before(const struct rule_when *a, const struct rule_when *b)
 /* Whether a rule's `when` was not understood, so that nothing can be said of what it matches. */
 static bool is_misread(const struct checked *checked, size_t i)
 {
-        const struct scenario_problems *problems = checked->reader->problems;
+        const struct problems *problems = checked->reader->problems;
         char start[60], whole[60];
 
         snprintf(whole, sizeof(whole), "/rules/%zu", i);

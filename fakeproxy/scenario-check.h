@@ -10,18 +10,11 @@
 #include "base/text.h"
 #include "fakeproxy/scenario-fields.h"
 
-/* A place in the file, from the inside out. The one without `up` is the whole. */
-struct place {
-        const struct place *up;
-        const char *key; /* NULL: an array's element, `index` */
-        size_t index;
-};
-
 struct owner;
 
 struct reader {
         struct owner *owner;
-        struct scenario_problems *problems;
+        struct problems *problems;
         bool no_memory;
         char hint[200];
 };

@@ -148,37 +148,6 @@ static void walk_value(struct walk *walk, const struct place *place)
         }
 }
 
-/* How deep brackets go, outside of strings; @ret_at is where they are one deeper than allowed. */
-static bool too_deep(const char *text, size_t len, size_t *ret_at)
-{
-        size_t depth = 0;
-        bool in_string = false;
-
-        for (size_t i = 0; i < len; i++) {
-                if (in_string && text[i] == '\\')
-                        i++;
-                else if (text[i] == '"')
-                        in_string = !in_string;
-                else if (!in_string && (text[i] == '{' || text[i] == '['))
-                        depth++;
-                else if (!in_string && (text[i] == '}' || text[i] == ']') && depth > 0)
-                        depth--;
-                *ret_at = i;
-                if (depth > SCENARIO_NESTING_MAX)
-                        return true;
-        }
-        return false;
-}
-
-static size_t line_of(const char *text, size_t at)
-{
-        size_t line = 1;
-
-        for (size_t i = 0; i < at; i++)
-                line += text[i] == '\n';
-        return line;
-}
-
 /* The first byte that is not UTF-8. */
 static size_t find_not_utf8(const char *text, size_t len)
 {
@@ -195,14 +164,6 @@ static size_t find_not_utf8(const char *text, size_t len)
         return i;
 }
 
-/* Where json-c stopped, as its message has it at its end. */
-static size_t stopped_at(const struct cip_error *error, size_t len)
-{
-        const char *at = strstr(error->message, "at byte ");
-
-        return at ? (size_t)strtoull(at + strlen("at byte "), NULL, 10) : len;
-}
-
 struct json_object *scenario_read_text(struct reader *reader, const char *text, size_t len)
 {
         static const struct place top = {NULL, NULL, 0};
@@ -214,13 +175,13 @@ struct json_object *scenario_read_text(struct reader *reader, const char *text, 
         if (len > SCENARIO_SIZE_MAX) {
                 problem_add(reader, &top, "the file is larger than 1 MiB");
         } else if ((at = find_not_utf8(text, len)) < len) {
-                problem_add(reader, &top, "line %zu is not UTF-8 (byte %zu)", line_of(text, at), at);
-        } else if (too_deep(text, len, &at)) {
+                problem_add(reader, &top, "line %zu is not UTF-8 (byte %zu)", document_line(text, at), at);
+        } else if (document_is_too_deep(text, len, SCENARIO_NESTING_MAX, &at)) {
                 problem_add(reader, &top, "line %zu is nested too deep; %d levels are the most",
-                            line_of(text, at), SCENARIO_NESTING_MAX);
+                            document_line(text, at), SCENARIO_NESTING_MAX);
         } else if (json_parse(text, len, SCENARIO_NESTING_MAX + 1, &json, &error) < 0) {
-                at = stopped_at(&error, len);
-                problem_add(reader, &top, "line %zu is not JSON: %s", line_of(text, at), error.message);
+                at = document_stopped_at(&error, len);
+                problem_add(reader, &top, "line %zu is not JSON: %s", document_line(text, at), error.message);
         } else {
                 walk_value(&walk, &top);
                 if (json_object_is_type(json, json_type_object))

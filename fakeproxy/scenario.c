@@ -23,83 +23,16 @@
 #include "protocol/method.h"
 #include "protocol/packet.h"
 
-/* More problems than these help nobody. */
-#define PROBLEMS_MAX 100
-
 /* ---- problems ---- */
-
-void scenario_problems_clear(struct scenario_problems *problems)
-{
-        for (size_t i = 0; i < problems->n; i++) {
-                free(problems->problems[i].pointer);
-                free(problems->problems[i].message);
-        }
-        free(problems->problems);
-        *problems = (struct scenario_problems){0};
-}
-
-void scenario_problems_print(const struct scenario_problems *problems, const char *file, FILE *to)
-{
-        for (size_t i = 0; i < problems->n; i++) {
-                const struct scenario_problem *problem = &problems->problems[i];
-                char pointer[1000], message[2000];
-
-                text_make_safe(pointer, sizeof(pointer), problem->pointer, strlen(problem->pointer));
-                text_make_safe(message, sizeof(message), problem->message, strlen(problem->message));
-                fprintf(to, "%s: %s%s%s\n", file, pointer, *pointer ? ": " : "", message);
-        }
-}
-
-static void print_pointer(const struct place *place, FILE *to)
-{
-        if (!place->up)
-                return;
-        print_pointer(place->up, to);
-        putc('/', to);
-        if (!place->key)
-                fprintf(to, "%zu", place->index);
-        for (const char *c = place->key; c && *c; c++) {
-                if (*c == '~' || *c == '/')
-                        fputs(*c == '~' ? "~0" : "~1", to);
-                else
-                        putc(*c, to);
-        }
-}
-
-static char *pointer_of(const struct place *place)
-{
-        char *text = NULL;
-        size_t len;
-        FILE *stream = open_memstream(&text, &len);
-
-        if (!stream)
-                return NULL;
-        print_pointer(place, stream);
-        return memstream_close(stream, &text);
-}
 
 void problem_add(struct reader *reader, const struct place *place, const char *format, ...)
 {
-        struct scenario_problems *problems = reader->problems;
-        struct scenario_problem problem = {.pointer = pointer_of(place)};
-        struct scenario_problem *grown;
-        va_list ap;
+        va_list args;
 
-        va_start(ap, format);
-        if (vasprintf(&problem.message, format, ap) < 0)
-                problem.message = NULL;
-        va_end(ap);
-        grown = problems->n < PROBLEMS_MAX && problem.pointer && problem.message
-                        ? reallocarray(problems->problems, problems->n + 1, sizeof(*grown))
-                        : NULL;
-        if (!grown) {
-                reader->no_memory |= problems->n < PROBLEMS_MAX;
-                free(problem.pointer);
-                free(problem.message);
-                return;
-        }
-        grown[problems->n++] = problem;
-        problems->problems = grown;
+        va_start(args, format);
+        if (problems_add(reader->problems, place, format, args) < 0)
+                reader->no_memory = true;
+        va_end(args);
 }
 
 const char *reader_hint(struct reader *reader, const struct nearest *nearest)
@@ -166,30 +99,10 @@ void scenario_free(struct scenario *scenario)
 
 /* ---- values ---- */
 
-static const char *type_name(struct json_object *json)
-{
-        switch (json_object_get_type(json)) {
-        case json_type_null:
-                return "null";
-        case json_type_boolean:
-                return json_object_get_boolean(json) ? "true" : "false";
-        case json_type_double:
-                return "a number with a fraction or an exponent";
-        case json_type_int:
-                return "a number";
-        case json_type_object:
-                return "an object";
-        case json_type_array:
-                return "an array";
-        default:
-                return "a string";
-        }
-}
-
 static bool is_text(struct reader *reader, const struct place *place, struct json_object *json)
 {
         if (!json_object_is_type(json, json_type_string)) {
-                problem_add(reader, place, "expected a string, not %s", type_name(json));
+                problem_add(reader, place, "expected a string, not %s", document_value_words(json));
                 return false;
         }
         if (strlen(json_object_get_string(json)) == (size_t)json_object_get_string_len(json))
@@ -217,7 +130,7 @@ static bool take_number(struct reader *reader, const struct place *place, struct
                             (unsigned long long)max);
         else
                 problem_add(reader, place, "expected an integer of %llu to %llu, not %s",
-                            (unsigned long long)min, (unsigned long long)max, type_name(json));
+                            (unsigned long long)min, (unsigned long long)max, document_value_words(json));
         return false;
 }
 
@@ -297,7 +210,7 @@ static bool take_bytes(struct reader *reader, const struct place *place, struct 
                 return take_base64(reader, place, json, ret);
         if (!json_object_is_type(json, json_type_string)) {
                 problem_add(reader, place, "expected a string or {\"base64\": \"..\"}, not %s",
-                            type_name(json));
+                            document_value_words(json));
                 return false;
         }
         *ret = (struct bytes){json_object_get_string(json), (size_t)json_object_get_string_len(json)};
@@ -320,7 +233,7 @@ static bool is_array(struct reader *reader, const struct place *place, struct js
 {
         if (json_object_is_type(json, json_type_array))
                 return true;
-        problem_add(reader, place, "expected an array, not %s", type_name(json));
+        problem_add(reader, place, "expected an array, not %s", document_value_words(json));
         return false;
 }
 
@@ -328,7 +241,7 @@ static bool is_object(struct reader *reader, const struct place *place, struct j
 {
         if (json_object_is_type(json, json_type_object))
                 return true;
-        problem_add(reader, place, "expected an object, not %s", type_name(json));
+        problem_add(reader, place, "expected an object, not %s", document_value_words(json));
         return false;
 }
 
@@ -462,7 +375,7 @@ static void read_behaviour(struct reader *reader, const struct place *place, con
                 else if (json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value))
                         *(bool *)member = true;
                 else
-                        problem_add(reader, place, "expected true, not %s", type_name(value));
+                        problem_add(reader, place, "expected true, not %s", document_value_words(value));
                 return;
         }
         for (size_t i = 0; i < n_behaviour_texts; i++) {
@@ -499,7 +412,7 @@ static void read_descriptors(struct reader *reader, const struct place *place, s
         }
         if (!json_object_is_type(json, json_type_string)) {
                 problem_add(reader, place, "expected a number of 0 to %d or a kind, not %s", PACKET_FDS_MAX,
-                            type_name(json));
+                            document_value_words(json));
                 return;
         }
         choice = take_choice(reader, place, json, descriptor_choices);
@@ -516,7 +429,7 @@ static void read_image_of(struct reader *reader, const struct place *place, stru
                 (void)take_number(reader, place, json, 1, 0, &to->image_id);
         else if (!json_object_is_type(json, json_type_string))
                 problem_add(reader, place, "expected an image id (a number) or a reference (a string), not %s",
-                            type_name(json));
+                            document_value_words(json));
         else if (is_text(reader, place, json))
                 to->image = json_object_get_string(json);
 }
@@ -549,7 +462,8 @@ static void read_image(struct reader *reader, const struct place *place, struct 
                 return;
         }
         if (!json_object_is_type(json, json_type_object)) {
-                problem_add(reader, place, "expected a fixture's name or an object, not %s", type_name(json));
+                problem_add(reader, place, "expected a fixture's name or an object, not %s",
+                            document_value_words(json));
                 return;
         }
         object_read(reader, &image_fields, place, json, &to->image);
@@ -678,7 +592,7 @@ static void read_member(struct reader *reader, const struct field *field, const 
                 if (json_object_is_type(json, json_type_boolean) && json_object_get_boolean(json))
                         *(bool *)to = true;
                 else
-                        problem_add(reader, place, "expected true, not %s", type_name(json));
+                        problem_add(reader, place, "expected true, not %s", document_value_words(json));
                 break;
         case FIELD_NUMBER:
                 if (take_number(reader, place, json, field->min, field->max, &number))
@@ -848,7 +762,7 @@ static void find_emulation(struct reader *reader)
 }
 
 int scenario_parse(const char *text, size_t len, const char *name, struct scenario **ret,
-                   struct scenario_problems *problems)
+                   struct problems *problems)
 {
         static const struct place top = {NULL, NULL, 0};
         CLEANUP(cleanup_owner_free) struct owner *owner = calloc(1, sizeof(*owner));
@@ -885,7 +799,7 @@ static char *name_of(const char *path)
         return len > 5 && !strcmp(base + len - 5, ".json") ? strndup(base, len - 5) : NULL;
 }
 
-int scenario_read(const char *path, struct scenario **ret, struct scenario_problems *problems)
+int scenario_read(const char *path, struct scenario **ret, struct problems *problems)
 {
         static const struct place top = {NULL, NULL, 0};
         struct reader reader = {.problems = problems};

@@ -16,6 +16,7 @@
 #include "fakeproxy/emulate.h"
 #include "fakeproxy/rule.h"
 #include "image/generated.h"
+#include "protocol/document.h"
 
 /* Bounds of a file: bytes, levels of nesting, characters of a number. */
 #define SCENARIO_SIZE_MAX ((size_t)1024 * 1024)
@@ -65,38 +66,18 @@ struct scenario {
         struct scenario_client client;
 };
 
-/* What is wrong with a file: where (a JSON pointer, "" for the whole), and one sentence. */
-struct scenario_problem {
-        char *pointer;
-        char *message;
-};
-
-struct scenario_problems {
-        struct scenario_problem *problems;
-        size_t n;
-};
-
-void scenario_problems_clear(struct scenario_problems *problems);
-static inline void cleanup_scenario_problems(struct scenario_problems *problems)
-{
-        scenario_problems_clear(problems);
-}
-
-/* Prints one line each: "FILE: POINTER: MESSAGE". */
-void scenario_problems_print(const struct scenario_problems *problems, const char *file, FILE *to);
-
 /*
  * Reads @len bytes of text. @name is what the scenario must be called (NULL: anything). Returns 0; -EINVAL, and
  * @problems has all that is wrong; -ENOMEM.
  */
 int scenario_parse(const char *text, size_t len, const char *name, struct scenario **ret,
-                   struct scenario_problems *problems);
+                   struct problems *problems);
 
 /*
  * Reads a file, whose name without ".json" must be the scenario's. What cannot be read is a problem like any
  * other. Returns as scenario_parse.
  */
-int scenario_read(const char *path, struct scenario **ret, struct scenario_problems *problems);
+int scenario_read(const char *path, struct scenario **ret, struct problems *problems);
 
 void scenario_free(struct scenario *scenario);
 DEFINE_CLEANUP(struct scenario *, scenario_free);

@@ -16,51 +16,18 @@
 
 /* ---- building ---- */
 
-static struct json_object *text(const char *value)
-{
-        return json_object_new_string(value);
-}
-
-/* Adds a member, and returns the object. */
-static struct json_object *with(struct json_object *object, const char *name, struct json_object *take_value)
-{
-        json_add_member(object, name, take_value);
-        return object;
-}
-
 /* The same, but for an array without anything in it. */
 static void with_items(struct json_object *object, const char *name, struct json_object *take_array)
 {
         if (json_is_whole(take_array) && json_object_array_length(take_array) == 0)
                 json_object_put(take_array);
         else
-                with(object, name, take_array);
-}
-
-static struct json_object *of_type(const char *type)
-{
-        return with(json_object_new_object(), "type", text(type));
-}
-
-static struct json_object *reference(const char *name)
-{
-        char path[80];
-
-        snprintf(path, sizeof(path), "#/$defs/%s", name);
-        return with(json_object_new_object(), "$ref", text(path));
+                schema_with(object, name, take_array);
 }
 
 static struct json_object *array_of(struct json_object *take_items)
 {
-        return with(of_type("array"), "items", take_items);
-}
-
-static struct json_object *number(uint64_t min, uint64_t max)
-{
-        struct json_object *object = of_type("integer");
-
-        with(object, "minimum", json_object_new_uint64(min));
-        return with(object, "maximum", json_object_new_uint64(max ? max : JSON_INTEGER_MAX));
+        return schema_with(schema_of_type("array"), "items", take_items);
 }
 
 static struct json_object *one_of(const struct choice *choices)
@@ -68,8 +35,8 @@ static struct json_object *one_of(const struct choice *choices)
         struct json_object *names = json_object_new_array();
 
         for (; choices->name; choices++)
-                json_add_item(names, text(choices->name));
-        return with(json_object_new_object(), "enum", names);
+                json_add_item(names, json_object_new_string(choices->name));
+        return schema_with(json_object_new_object(), "enum", names);
 }
 
 static struct json_object *any_of(struct json_object *take_a, struct json_object *take_b)
@@ -78,12 +45,12 @@ static struct json_object *any_of(struct json_object *take_a, struct json_object
 
         json_add_item(both, take_a);
         json_add_item(both, take_b);
-        return with(json_object_new_object(), "anyOf", both);
+        return schema_with(json_object_new_object(), "anyOf", both);
 }
 
 static struct json_object *only(struct json_object *take_value)
 {
-        return with(json_object_new_object(), "const", take_value);
+        return schema_with(json_object_new_object(), "const", take_value);
 }
 
 static struct json_object *fixture_names(void)
@@ -91,8 +58,8 @@ static struct json_object *fixture_names(void)
         struct json_object *names = json_object_new_array();
 
         for (size_t i = 0; i < n_fixtures; i++)
-                json_add_item(names, text(fixtures[i].name));
-        return with(json_object_new_object(), "enum", names);
+                json_add_item(names, json_object_new_string(fixtures[i].name));
+        return schema_with(json_object_new_object(), "enum", names);
 }
 
 static struct json_object *method_names(void)
@@ -100,8 +67,8 @@ static struct json_object *method_names(void)
         struct json_object *names = json_object_new_array();
 
         for (size_t i = 0; i < METHODS; i++)
-                json_add_item(names, text(methods[i].name));
-        return with(json_object_new_object(), "enum", names);
+                json_add_item(names, json_object_new_string(methods[i].name));
+        return schema_with(json_object_new_object(), "enum", names);
 }
 
 static struct json_object *emulation_enum(void)
@@ -109,13 +76,13 @@ static struct json_object *emulation_enum(void)
         struct json_object *names = json_object_new_array();
 
         for (const char *const *name = emulation_names; *name; name++)
-                json_add_item(names, text(*name));
-        return with(json_object_new_object(), "enum", names);
+                json_add_item(names, json_object_new_string(*name));
+        return schema_with(json_object_new_object(), "enum", names);
 }
 
 static struct json_object *slug(void)
 {
-        return with(of_type("string"), "pattern", text("^[a-z0-9-]+$"));
+        return schema_with(schema_of_type("string"), "pattern", json_object_new_string("^[a-z0-9-]+$"));
 }
 
 /* ---- members ---- */
@@ -128,9 +95,9 @@ static struct json_object *field_schema(const struct field *field)
         case FIELD_TRUE:
                 return only(json_object_new_boolean(true));
         case FIELD_NUMBER:
-                return number(field->min, field->max);
+                return schema_integer(field->min, field->max);
         case FIELD_COUNT:
-                return any_of(number(1, 0), only(text("all")));
+                return any_of(schema_integer(1, 0), only(json_object_new_string("all")));
         case FIELD_CHOICE:
                 return one_of(field->choices);
         case FIELD_SIGNAL:
@@ -138,29 +105,29 @@ static struct json_object *field_schema(const struct field *field)
         case FIELD_MEMBERS:
                 return array_of(one_of(member_choices));
         case FIELD_DESCRIPTORS:
-                return any_of(number(0, PACKET_FDS_MAX), one_of(descriptor_choices));
+                return any_of(schema_integer(0, PACKET_FDS_MAX), one_of(descriptor_choices));
         case FIELD_TEXTS:
-                return array_of(of_type("string"));
+                return array_of(schema_of_type("string"));
         case FIELD_OBJECT:
-                return reference(field->object->name);
+                return schema_reference(field->object->name);
         case FIELD_OBJECTS:
         case FIELD_STEPS:
-                return array_of(reference(field->object->name));
+                return array_of(schema_reference(field->object->name));
         case FIELD_ANY_OBJECT:
         case FIELD_MERGE:
         case FIELD_ANSWER:
-                return of_type("object");
+                return schema_of_type("object");
         case FIELD_BEHAVIOURS:
-                return reference("behaviours");
+                return schema_reference("behaviours");
         case FIELD_BYTES:
         case FIELD_CSTRING:
-                return reference("bytes");
+                return schema_reference("bytes");
         case FIELD_PACKETS:
-                return array_of(reference("bytes"));
+                return array_of(schema_reference("bytes"));
         case FIELD_IMAGE_OF:
-                return any_of(number(1, 0), of_type("string"));
+                return any_of(schema_integer(1, 0), schema_of_type("string"));
         case FIELD_IMAGE:
-                return any_of(fixture_names(), reference("image"));
+                return any_of(fixture_names(), schema_reference("image"));
         case FIELD_METHOD:
                 return method_names();
         case FIELD_JSON:
@@ -170,8 +137,9 @@ static struct json_object *field_schema(const struct field *field)
         default:
                 if (!strcmp(field->name, "emulate"))
                         return emulation_enum();
-                return field->required ? with(of_type("string"), "minLength", json_object_new_int(1))
-                                       : of_type("string");
+                return field->required
+                               ? schema_with(schema_of_type("string"), "minLength", json_object_new_int(1))
+                               : schema_of_type("string");
         }
 }
 
@@ -180,62 +148,67 @@ static struct json_object *requiring(const char *name)
 {
         struct json_object *names = json_object_new_array();
 
-        json_add_item(names, text(name));
-        return with(json_object_new_object(), "required", names);
+        json_add_item(names, json_object_new_string(name));
+        return schema_with(json_object_new_object(), "required", names);
 }
 
 static struct json_object *object_schema(const struct fields *of)
 {
-        struct json_object *object = of_type("object"), *properties = json_object_new_object();
+        struct json_object *object = schema_of_type("object"), *properties = json_object_new_object();
         struct json_object *required = json_object_new_array(), *alternatives = json_object_new_array();
 
         for (size_t i = 0; i < of->n; i++) {
                 const struct field *field = &of->fields[i];
 
-                with(properties, field->name, with(field_schema(field), "description", text(field->about)));
+                schema_with(
+                        properties, field->name,
+                        schema_with(field_schema(field), "description", json_object_new_string(field->about)));
                 if (field->required)
-                        json_add_item(required, text(field->name));
+                        json_add_item(required, json_object_new_string(field->name));
                 if (field->one_of)
                         json_add_item(alternatives, requiring(field->name));
         }
-        with(object, "properties", properties);
+        schema_with(object, "properties", properties);
         with_items(object, "required", required);
         with_items(object, "oneOf", alternatives);
-        return with(object, "additionalProperties", json_object_new_boolean(false));
+        return schema_with(object, "additionalProperties", json_object_new_boolean(false));
 }
 
 static struct json_object *bytes_schema(void)
 {
-        struct json_object *object = of_type("object"), *properties = json_object_new_object();
+        struct json_object *object = schema_of_type("object"), *properties = json_object_new_object();
         struct json_object *required = json_object_new_array();
 
-        with(properties, "base64",
-             with(of_type("string"), "pattern",
-                  text("^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")));
-        json_add_item(required, text("base64"));
-        with(object, "properties", properties);
-        with(object, "required", required);
-        with(object, "additionalProperties", json_object_new_boolean(false));
-        return any_of(of_type("string"), object);
+        schema_with(properties, "base64",
+                    schema_with(schema_of_type("string"), "pattern",
+                                json_object_new_string(
+                                        "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")));
+        json_add_item(required, json_object_new_string("base64"));
+        schema_with(object, "properties", properties);
+        schema_with(object, "required", required);
+        schema_with(object, "additionalProperties", json_object_new_boolean(false));
+        return any_of(schema_of_type("string"), object);
 }
 
 static struct json_object *behaviours_schema(void)
 {
-        struct json_object *object = of_type("object"), *properties = json_object_new_object();
+        struct json_object *object = schema_of_type("object"), *properties = json_object_new_object();
         char name[BEHAVIOUR_NAME_MAX];
 
         for (size_t i = 0; i < n_behaviours; i++) {
                 const struct behaviour *b = &behaviour_table[i];
 
-                with(properties, behaviour_scenario_name(b->name, name),
-                     with(b->is_number ? number(1, 0) : only(json_object_new_boolean(true)), "description",
-                          text(b->about)));
+                schema_with(
+                        properties, behaviour_scenario_name(b->name, name),
+                        schema_with(b->is_number ? schema_integer(1, 0) : only(json_object_new_boolean(true)),
+                                    "description", json_object_new_string(b->about)));
         }
         for (size_t i = 0; i < n_behaviour_texts; i++)
-                with(properties, behaviour_scenario_name(behaviour_texts[i].name, name),
-                     with(of_type("string"), "description", text(behaviour_texts[i].about)));
-        with(object, "properties", properties);
-        return with(object, "additionalProperties", json_object_new_boolean(false));
+                schema_with(properties, behaviour_scenario_name(behaviour_texts[i].name, name),
+                            schema_with(schema_of_type("string"), "description",
+                                        json_object_new_string(behaviour_texts[i].about)));
+        schema_with(object, "properties", properties);
+        return schema_with(object, "additionalProperties", json_object_new_boolean(false));
 }
 
 int scenario_print_schema(FILE *to)
@@ -244,25 +217,26 @@ int scenario_print_schema(FILE *to)
         struct json_object *definitions = json_object_new_object(), *top = object_schema(&scenario_fields);
         const char *printed;
 
-        with(schema, "$schema", text("https://json-schema.org/draft/2020-12/schema"));
-        with(schema, "title", text("A scenario of cip-fakeproxy"));
-        with(schema, "description",
-             text("Made by `cip-fakeproxy schema`. docs/scenarios.md describes the format; `cip-fakeproxy "
-                  "check` "
-                  "finds what no schema can say."));
+        schema_with(schema, "$schema", json_object_new_string("https://json-schema.org/draft/2020-12/schema"));
+        schema_with(schema, "title", json_object_new_string("A scenario of cip-fakeproxy"));
+        schema_with(schema, "description",
+                    json_object_new_string("Made by `cip-fakeproxy schema`. docs/scenarios.md describes the "
+                                           "format; `cip-fakeproxy "
+                                           "check` "
+                                           "finds what no schema can say."));
         if (!json_is_whole(top)) {
                 json_object_put(top);
                 json_object_put(definitions);
                 return -ENOMEM;
         }
         json_object_object_foreach (top, key, value)
-                with(schema, key, json_object_get(value));
+                schema_with(schema, key, json_object_get(value));
         json_object_put(top);
         for (size_t i = 1; i < n_all_fields; i++)
-                with(definitions, all_fields[i]->name, object_schema(all_fields[i]));
-        with(definitions, "bytes", bytes_schema());
-        with(definitions, "behaviours", behaviours_schema());
-        with(schema, "$defs", definitions);
+                schema_with(definitions, all_fields[i]->name, object_schema(all_fields[i]));
+        schema_with(definitions, "bytes", bytes_schema());
+        schema_with(definitions, "behaviours", behaviours_schema());
+        schema_with(schema, "$defs", definitions);
         printed = json_text(schema,
                             JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE,
                             NULL);

@@ -28,7 +28,7 @@ static int n_folders;
 
 static struct scenario *must_parse(const char *text)
 {
-        struct scenario_problems problems CLEANUP(cleanup_scenario_problems) = {0};
+        struct problems problems CLEANUP(cleanup_problems) = {0};
         struct scenario *scenario = NULL;
         int r = scenario_parse(text, strlen(text), "s", &scenario, &problems);
 
@@ -277,7 +277,7 @@ static const struct {
 
 START_TEST(test_what_is_wrong_is_told_with_its_place)
 {
-        struct scenario_problems problems CLEANUP(cleanup_scenario_problems) = {0};
+        struct problems problems CLEANUP(cleanup_problems) = {0};
         struct scenario *scenario = NULL;
         bool found = false;
 
@@ -295,7 +295,7 @@ START_TEST(test_all_problems_are_told_at_once)
 {
         static const char text[] =
                 "{\"about\": 1, \"seed\": \"x\", \"rules\": [{\"a\": 1}, {\"exit\": -1}], \"b\": 2}";
-        struct scenario_problems problems CLEANUP(cleanup_scenario_problems) = {0};
+        struct problems problems CLEANUP(cleanup_problems) = {0};
         struct scenario *scenario = NULL;
 
         ck_assert_errno(scenario_parse(text, strlen(text), "s", &scenario, &problems), -EINVAL);
@@ -328,7 +328,7 @@ END_TEST
 START_TEST(test_nesting_is_bounded)
 {
         char deep[200000], text[200100];
-        struct scenario_problems problems CLEANUP(cleanup_scenario_problems) = {0};
+        struct problems problems CLEANUP(cleanup_problems) = {0};
         struct scenario *scenario = NULL;
 
         /* The 16 levels: the whole, rules, the rule, reply, and twelve more. */
@@ -344,7 +344,7 @@ START_TEST(test_nesting_is_bounded)
         snprintf(text, sizeof(text), RULES_OF("{\"reply\": {\"a\": %s}}"), deep);
         ck_assert_errno(scenario_parse(text, strlen(text), "s", &scenario, &problems), -EINVAL);
         ck_assert_ptr_nonnull(strstr(problems.problems[0].message, "nested too deep; 16 levels"));
-        scenario_problems_clear(&problems);
+        problems_clear(&problems);
 
         memset(deep, '[', 100000);
         memset(deep + 100000, ']', 99999);
@@ -358,7 +358,7 @@ END_TEST
 
 static void want_unreadable(const char *path, const char *words)
 {
-        struct scenario_problems problems CLEANUP(cleanup_scenario_problems) = {0};
+        struct problems problems CLEANUP(cleanup_problems) = {0};
         struct scenario *scenario = NULL;
 
         ck_assert_errno(scenario_read(path, &scenario, &problems), -EINVAL);
@@ -537,7 +537,7 @@ static struct schema read_schema(void)
 
 static bool parser_accepts(struct json_object *json)
 {
-        struct scenario_problems problems CLEANUP(cleanup_scenario_problems) = {0};
+        struct problems problems CLEANUP(cleanup_problems) = {0};
         struct scenario *scenario CLEANUP(cleanup_scenario_free) = NULL;
         const char *text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN);
 
@@ -686,7 +686,7 @@ END_TEST
 static void want_scenario(const struct schema *schema)
 {
         const char *path = schema->file;
-        struct scenario_problems problems CLEANUP(cleanup_scenario_problems) = {0};
+        struct problems problems CLEANUP(cleanup_problems) = {0};
         struct scenario *scenario CLEANUP(cleanup_scenario_free) = NULL;
         struct json_object *json CLEANUP(cleanup_json) = json_object_from_file(path);
         int r = scenario_read(path, &scenario, &problems);

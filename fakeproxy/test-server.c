@@ -411,7 +411,7 @@ START_TEST(test_it_runs_every_broken_server_without_a_crash)
         snprintf(pattern, sizeof(pattern), "%s/*.json", broken);
         ck_assert_int_eq(glob(pattern, 0, NULL, &files), 0);
         for (size_t i = 0; i < files.gl_pathc; i++) {
-                struct scenario_problems problems CLEANUP(cleanup_scenario_problems) = {0};
+                struct problems problems CLEANUP(cleanup_problems) = {0};
                 struct scenario *scenario CLEANUP(cleanup_scenario_free) = NULL;
 
                 ck_assert_ok(scenario_read(files.gl_pathv[i], &scenario, &problems));

@@ -454,12 +454,12 @@ static int read_seed(const char *text, uint64_t *seed, struct cip_error *error)
 static int open_scenario(const struct upstream *upstream, struct scenario **ret, uint64_t *seed,
                          struct cip_error *error)
 {
-        struct scenario_problems problems CLEANUP(cleanup_scenario_problems) = {0};
+        struct problems problems CLEANUP(cleanup_problems) = {0};
 
         if (!upstream->scenario || !upstream->command)
                 return 0;
         if (scenario_read(upstream->scenario, ret, &problems) < 0) {
-                scenario_problems_print(&problems, upstream->scenario, stderr);
+                problems_print(&problems, upstream->scenario, stderr);
                 return error_set(error, CIP_ERROR_LOCAL, -EINVAL, "this scenario cannot be played");
         }
         *seed = (*ret)->seed;

@@ -25,7 +25,7 @@
 static int refuse(const struct registry_options *options, int r, const struct cip_error *error)
 {
         if (options->scenario_file)
-                registry_problems_print(&options->problems, options->scenario_file, stderr);
+                problems_print(&options->problems, options->scenario_file, stderr);
         fprintf(stderr, "cip-fakeregistry: %s%s\n", error->message,
                 r == -EINVAL && options->problems.n == 0 ? " (try cip-fakeregistry --help)" : "");
         return EXIT_USAGE;
@@ -46,13 +46,13 @@ static int check_files(char *const *files, size_t n)
         size_t n_good = 0;
 
         for (size_t i = 0; i < n; i++) {
-                CLEANUP(cleanup_registry_problems) struct registry_problems problems = {0};
+                CLEANUP(cleanup_problems) struct problems problems = {0};
                 CLEANUP(cleanup_registry_scenario_free) struct registry_scenario *scenario = NULL;
                 int r = registry_scenario_read(files[i], &scenario, &problems);
 
                 if (r == -ENOMEM)
                         fprintf(stderr, "%s: out of memory\n", files[i]);
-                registry_problems_print(&problems, files[i], stderr);
+                problems_print(&problems, files[i], stderr);
                 n_good += r == 0;
         }
         printf("%zu of %zu scenario%s good\n", n_good, n, n == 1 ? " is" : "s are");

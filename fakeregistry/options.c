@@ -506,7 +506,7 @@ int registry_options_read(struct registry_options *options, struct cip_error *er
 
 void registry_options_clear(struct registry_options *options)
 {
-        registry_problems_clear(&options->problems);
+        problems_clear(&options->problems);
         registry_scenario_free(options->scenario);
         for (size_t i = 0; i < options->n_image_texts; i++)
                 free(options->image_texts[i]);

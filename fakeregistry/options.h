@@ -29,7 +29,7 @@ struct registry_options {
         enum registry_auth_kind auth;
 
         /* What was read. */
-        struct registry_problems problems; /* of the scenario */
+        struct problems problems; /* of the scenario */
         struct registry_scenario *scenario;
         struct registry_config config;
         struct registry_listener *listeners;

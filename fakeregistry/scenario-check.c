@@ -13,18 +13,18 @@ struct checked {
         struct registry_reader *reader;
         const struct registry_scenario *scenario;
         struct json_object *json;
-        struct registry_place top, array, item, part;
+        struct place top, array, item, part;
 };
 
 /* The places of a member of what is being judged, and of one a level further in. */
-#define HERE(checked, key_) (&(struct registry_place){&(checked)->item, (key_), 0})
-#define INSIDE(checked, key_) (&(struct registry_place){&(checked)->part, (key_), 0})
+#define HERE(checked, key_) (&(struct place){&(checked)->item, (key_), 0})
+#define INSIDE(checked, key_) (&(struct place){&(checked)->part, (key_), 0})
 
 /* Goes to the @i-th element of an array of the file. */
 static void go_to(struct checked *checked, const char *array, size_t i)
 {
-        checked->array = (struct registry_place){&checked->top, array, 0};
-        checked->item = (struct registry_place){&checked->array, NULL, i};
+        checked->array = (struct place){&checked->top, array, 0};
+        checked->item = (struct place){&checked->array, NULL, i};
 }
 
 static bool has(struct json_object *object, const char *key)
@@ -34,7 +34,7 @@ static bool has(struct json_object *object, const char *key)
 
 /* ---- names of listeners ---- */
 
-static void check_name(const struct checked *checked, const struct registry_place *place, const char *name)
+static void check_name(const struct checked *checked, const struct place *place, const char *name)
 {
         const struct registry_config *config = &checked->scenario->config;
         struct nearest nearest = {.name = name};
@@ -80,7 +80,7 @@ static void check_listeners(struct checked *checked)
 {
         size_t n = checked->scenario->config.n_listeners;
 
-        checked->array = (struct registry_place){&checked->top, "listeners", 0};
+        checked->array = (struct place){&checked->top, "listeners", 0};
         if (n > REGISTRY_LISTENERS_MAX)
                 registry_problem_add(checked->reader, &checked->array, "%zu listeners; %d are the most", n,
                                      REGISTRY_LISTENERS_MAX);
@@ -92,17 +92,17 @@ static void check_listeners(struct checked *checked)
 
 static void check_layers(const struct checked *checked, const struct registry_image *image)
 {
-        const struct registry_place layers = {&checked->item, "layers", 0};
+        const struct place layers = {&checked->item, "layers", 0};
         uint64_t n = 0;
 
         for (size_t i = 0; i < image->recipe.n_layers; i++) {
-                const struct registry_place layer = {&layers, NULL, i};
+                const struct place layer = {&layers, NULL, i};
                 const char *member;
                 const char *problem =
                         generated_layer_problem(&image->recipe.layers[i], image->recipe.sha512, &member);
 
                 if (problem)
-                        registry_problem_add(checked->reader, &(struct registry_place){&layer, member, 0}, "%s",
+                        registry_problem_add(checked->reader, &(struct place){&layer, member, 0}, "%s",
                                              problem);
                 n += image->recipe.layers[i].count ? image->recipe.layers[i].count : 1;
         }
@@ -137,7 +137,7 @@ static void check_auth(struct checked *checked)
         const struct registry_auth *auth = &checked->scenario->config.auth;
         bool basic = auth->kind == REGISTRY_AUTH_BASIC;
 
-        checked->item = (struct registry_place){&checked->top, "auth", 0};
+        checked->item = (struct place){&checked->top, "auth", 0};
         check_name(checked, HERE(checked, "listener"), auth->listener);
         if (basic && (auth->token_uses || auth->token_ms))
                 registry_problem_add(checked->reader,
@@ -146,16 +146,15 @@ static void check_auth(struct checked *checked)
         if (basic && auth->listener)
                 registry_problem_add(checked->reader, HERE(checked, "listener"), "only `bearer` has tokens");
         for (size_t i = 0; i < auth->n_users; i++) {
-                const struct registry_place users = {&checked->item, "users", 0}, user = {&users, NULL, i};
+                const struct place users = {&checked->item, "users", 0}, user = {&users, NULL, i};
                 const char *name = auth->users[i].name;
 
                 if (name && strchr(name, ':'))
-                        registry_problem_add(checked->reader, &(struct registry_place){&user, "name", 0},
+                        registry_problem_add(checked->reader, &(struct place){&user, "name", 0},
                                              "a colon cannot stand in a name");
                 for (size_t k = 0; name && k < i; k++)
                         if (auth->users[k].name && !strcmp(auth->users[k].name, name))
-                                registry_problem_add(checked->reader,
-                                                     &(struct registry_place){&user, "name", 0},
+                                registry_problem_add(checked->reader, &(struct place){&user, "name", 0},
                                                      "user %zu has this name too", k);
         }
 }
@@ -167,7 +166,7 @@ static void check_when(struct checked *checked, const struct registry_when *when
         bool has_reference = !when->kind || when->kind == REGISTRY_MANIFEST || when->kind == REGISTRY_BLOB ||
                              when->kind == REGISTRY_REFERRERS;
 
-        checked->part = (struct registry_place){&checked->item, "when", 0};
+        checked->part = (struct place){&checked->item, "when", 0};
         check_name(checked, INSIDE(checked, "listener"), when->listener);
         if (when->reference && !has_reference)
                 registry_problem_add(checked->reader, INSIDE(checked, "reference"),
@@ -209,7 +208,7 @@ static bool always_before(const struct registry_when *a, const struct registry_w
 /* A `when` that was not understood says nothing of what it matches. */
 static bool is_misread(const struct checked *checked, size_t i)
 {
-        const struct registry_problems *problems = checked->reader->problems;
+        const struct problems *problems = checked->reader->problems;
         char start[60];
         size_t len = (size_t)snprintf(start, sizeof(start), "/rules/%zu/when", i);
 
@@ -276,7 +275,7 @@ static void check_act(struct checked *checked, const struct registry_act *act)
 
 static void check_redirect(struct checked *checked, const struct registry_redirect *redirect)
 {
-        checked->part = (struct registry_place){&checked->item, "redirect", 0};
+        checked->part = (struct place){&checked->item, "redirect", 0};
         check_name(checked, INSIDE(checked, "listener"), redirect->listener);
         if (redirect->location && (redirect->listener || redirect->path))
                 registry_problem_add(checked->reader, INSIDE(checked, "location"),

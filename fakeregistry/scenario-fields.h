@@ -64,24 +64,17 @@ extern const size_t registry_n_all_fields;
 
 /* ---- what the files that read a scenario share ---- */
 
-/* A place in the file, from the inside out. The one without `up` is the whole. */
-struct registry_place {
-        const struct registry_place *up;
-        const char *key; /* NULL: an array's element, `index` */
-        size_t index;
-};
-
 struct registry_reader {
         struct registry_scenario *scenario;
-        struct registry_problems *problems;
+        struct problems *problems;
         void *blocks;
         bool no_memory;
         char hint[200];
 };
 
 /* Remembers a problem. */
-void registry_problem_add(struct registry_reader *reader, const struct registry_place *place,
-                          const char *format, ...) __attribute__((format(printf, 3, 4)));
+void registry_problem_add(struct registry_reader *reader, const struct place *place, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
 
 /* "; did you mean \"NAME\"?", or "". Valid until the next call. */
 const char *registry_reader_hint(struct registry_reader *reader, const struct nearest *nearest);

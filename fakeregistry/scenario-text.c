@@ -9,15 +9,6 @@
 #include "fakeregistry/scenario-fields.h"
 #include "protocol/message.h"
 
-static size_t line_of(const char *text, size_t at)
-{
-        size_t line = 1;
-
-        for (size_t i = 0; i < at; i++)
-                line += text[i] == '\n';
-        return line;
-}
-
 /* ---- equal keys ---- */
 
 /* The keys of an object that is being walked over, as they are written. */
@@ -49,7 +40,7 @@ static bool is_key(const char *behind, const char *end)
 static void note_key(struct registry_reader *reader, struct keys *keys, const char *text, size_t len,
                      size_t line)
 {
-        static const struct registry_place top = {NULL, NULL, 0};
+        static const struct place top = {NULL, NULL, 0};
 
         for (size_t i = 0; i < keys->n; i++)
                 if (keys->keys[i].len == len && !memcmp(keys->keys[i].text, text, len)) {
@@ -85,7 +76,7 @@ static void find_equal_keys(struct registry_reader *reader, const char *text, si
                         behind = skip_string(at, end);
                 if (*at == '"' && is_key(behind, end))
                         note_key(reader, &stack[depth], at, (size_t)(behind - at),
-                                 line_of(text, (size_t)(at - text)));
+                                 document_line(text, (size_t)(at - text)));
                 at = behind;
         }
         free(stack);
@@ -93,53 +84,24 @@ static void find_equal_keys(struct registry_reader *reader, const char *text, si
 
 /* ---- the whole ---- */
 
-/* How deep brackets go, outside of strings. */
-static bool too_deep(const char *text, size_t len)
-{
-        size_t depth = 0;
-        bool in_string = false;
-
-        for (size_t i = 0; i < len; i++) {
-                if (in_string && text[i] == '\\')
-                        i++;
-                else if (text[i] == '"')
-                        in_string = !in_string;
-                else if (!in_string && (text[i] == '{' || text[i] == '['))
-                        depth++;
-                else if (!in_string && (text[i] == '}' || text[i] == ']') && depth > 0)
-                        depth--;
-                if (depth > REGISTRY_SCENARIO_NESTING_MAX)
-                        return true;
-        }
-        return false;
-}
-
-/* Where json-c stopped, as its message has it at its end. */
-static size_t stopped_at(const struct cip_error *error, size_t len)
-{
-        const char *at = strstr(error->message, "at byte ");
-
-        return at ? (size_t)strtoull(at + strlen("at byte "), NULL, 10) : len;
-}
-
 struct json_object *registry_read_text(struct registry_reader *reader, const char *text, size_t len)
 {
-        static const struct registry_place top = {NULL, NULL, 0};
+        static const struct place top = {NULL, NULL, 0};
         struct json_object *json = NULL;
         struct cip_error error = {0};
+        size_t at = 0;
 
         if (len > REGISTRY_SCENARIO_SIZE_MAX) {
                 registry_problem_add(reader, &top, "the file is larger than 1 MiB");
         } else if (!text_is_utf8(text, len)) {
                 registry_problem_add(reader, &top, "the file is not UTF-8");
-        } else if (too_deep(text, len)) {
+        } else if (document_is_too_deep(text, len, REGISTRY_SCENARIO_NESTING_MAX, &at)) {
                 registry_problem_add(reader, &top, "this is nested too deep; %d levels are the most",
                                      REGISTRY_SCENARIO_NESTING_MAX);
         } else if (json_parse(text, len, REGISTRY_SCENARIO_NESTING_MAX + 1, &json, &error) < 0) {
-                size_t at = stopped_at(&error, len);
-
+                at = document_stopped_at(&error, len);
                 registry_problem_add(reader, &top, "line %zu is not JSON: %s",
-                                     line_of(text, at < len ? at : len), error.message);
+                                     document_line(text, at < len ? at : len), error.message);
         } else {
                 find_equal_keys(reader, text, len);
                 if (json_object_is_type(json, json_type_object))

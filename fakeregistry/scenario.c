@@ -17,84 +17,16 @@
 #include "image/fixture.h"
 #include "protocol/message.h"
 
-/* More problems than these help nobody. */
-#define PROBLEMS_MAX 100
-
 /* ---- problems ---- */
 
-void registry_problems_clear(struct registry_problems *problems)
+void registry_problem_add(struct registry_reader *reader, const struct place *place, const char *format, ...)
 {
-        for (size_t i = 0; i < problems->n; i++) {
-                free(problems->problems[i].pointer);
-                free(problems->problems[i].message);
-        }
-        free(problems->problems);
-        *problems = (struct registry_problems){0};
-}
+        va_list args;
 
-void registry_problems_print(const struct registry_problems *problems, const char *file, FILE *to)
-{
-        for (size_t i = 0; i < problems->n; i++) {
-                const struct registry_problem *problem = &problems->problems[i];
-                char pointer[1000], message[2000];
-
-                text_make_safe(pointer, sizeof(pointer), problem->pointer, strlen(problem->pointer));
-                text_make_safe(message, sizeof(message), problem->message, strlen(problem->message));
-                fprintf(to, "%s: %s%s%s\n", file, pointer, *pointer ? ": " : "", message);
-        }
-}
-
-static void print_pointer(const struct registry_place *place, FILE *to)
-{
-        if (!place->up)
-                return;
-        print_pointer(place->up, to);
-        putc('/', to);
-        if (!place->key)
-                fprintf(to, "%zu", place->index);
-        for (const char *c = place->key; c && *c; c++) {
-                if (*c == '~' || *c == '/')
-                        fputs(*c == '~' ? "~0" : "~1", to);
-                else
-                        putc(*c, to);
-        }
-}
-
-static char *pointer_of(const struct registry_place *place)
-{
-        char *text = NULL;
-        size_t len;
-        FILE *stream = open_memstream(&text, &len);
-
-        if (!stream)
-                return NULL;
-        print_pointer(place, stream);
-        return memstream_close(stream, &text);
-}
-
-void registry_problem_add(struct registry_reader *reader, const struct registry_place *place,
-                          const char *format, ...)
-{
-        struct registry_problems *problems = reader->problems;
-        struct registry_problem problem = {.pointer = pointer_of(place)};
-        struct registry_problem *grown;
-        va_list ap;
-
-        va_start(ap, format);
-        if (vasprintf(&problem.message, format, ap) < 0)
-                problem.message = NULL;
-        va_end(ap);
-        grown = problems->n < PROBLEMS_MAX && problem.pointer && problem.message
-                        ? reallocarray(problems->problems, problems->n + 1, sizeof(*grown))
-                        : NULL;
-        if (!grown) {
-                reader->no_memory |= problems->n < PROBLEMS_MAX;
-                free(problem.pointer);
-                free(problem.message);
-                return;
-        }
-        grown[problems->n++] = problem;
-        problems->problems = grown;
+        va_start(args, format);
+        if (problems_add(reader->problems, place, format, args) < 0)
+                reader->no_memory = true;
+        va_end(args);
 }
 
 const char *registry_reader_hint(struct registry_reader *reader, const struct nearest *nearest)
@@ -150,37 +82,16 @@ void registry_scenario_free(struct registry_scenario *scenario)
 
 /* ---- values ---- */
 
-static const char *type_name(struct json_object *json)
-{
-        switch (json_object_get_type(json)) {
-        case json_type_null:
-                return "null";
-        case json_type_boolean:
-                return json_object_get_boolean(json) ? "true" : "false";
-        case json_type_double:
-                return "a number with a fraction or an exponent";
-        case json_type_int:
-                return "a number";
-        case json_type_object:
-                return "an object";
-        case json_type_array:
-                return "an array";
-        default:
-                return "a string";
-        }
-}
-
-static bool is_of_type(struct registry_reader *reader, const struct registry_place *place,
-                       struct json_object *json, enum json_type type, const char *expected)
+static bool is_of_type(struct registry_reader *reader, const struct place *place, struct json_object *json,
+                       enum json_type type, const char *expected)
 {
         if (json_object_is_type(json, type))
                 return true;
-        registry_problem_add(reader, place, "expected %s, not %s", expected, type_name(json));
+        registry_problem_add(reader, place, "expected %s, not %s", expected, document_value_words(json));
         return false;
 }
 
-static bool is_text(struct registry_reader *reader, const struct registry_place *place,
-                    struct json_object *json)
+static bool is_text(struct registry_reader *reader, const struct place *place, struct json_object *json)
 {
         if (!is_of_type(reader, place, json, json_type_string, "a string"))
                 return false;
@@ -199,7 +110,7 @@ static bool has_control(const char *text)
 }
 
 static void read_number(struct registry_reader *reader, const struct registry_field *field,
-                        const struct registry_place *place, struct json_object *json, void *to)
+                        const struct place *place, struct json_object *json, void *to)
 {
         uint64_t max = field->max ? field->max : JSON_INTEGER_MAX, value;
         bool integer = json_object_is_type(json, json_type_int) && json_object_get_int64(json) >= 0;
@@ -215,11 +126,11 @@ static void read_number(struct registry_reader *reader, const struct registry_fi
         registry_problem_add(reader, place, "expected an integer of %llu to %llu%s%s",
                              (unsigned long long)field->min, (unsigned long long)max,
                              json_object_is_type(json, json_type_int) ? "" : ", not ",
-                             json_object_is_type(json, json_type_int) ? "" : type_name(json));
+                             json_object_is_type(json, json_type_int) ? "" : document_value_words(json));
 }
 
 static void read_choice(struct registry_reader *reader, const struct registry_field *field,
-                        const struct registry_place *place, struct json_object *json, void *to)
+                        const struct place *place, struct json_object *json, void *to)
 {
         struct nearest nearest = {0};
         char names[400] = "";
@@ -245,7 +156,7 @@ static void read_choice(struct registry_reader *reader, const struct registry_fi
                              registry_reader_hint(reader, &nearest));
 }
 
-static void judge_fixture(struct registry_reader *reader, const struct registry_place *place, const char *name)
+static void judge_fixture(struct registry_reader *reader, const struct place *place, const char *name)
 {
         struct nearest nearest = {.name = name};
 
@@ -258,7 +169,7 @@ static void judge_fixture(struct registry_reader *reader, const struct registry_
 }
 
 static void read_text(struct registry_reader *reader, const struct registry_field *field,
-                      const struct registry_place *place, struct json_object *json, const char **to)
+                      const struct place *place, struct json_object *json, const char **to)
 {
         static const char slug[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
         const char *text;
@@ -280,15 +191,15 @@ static void read_text(struct registry_reader *reader, const struct registry_fiel
                 judge_fixture(reader, place, text);
 }
 
-static void read_texts(struct registry_reader *reader, const struct registry_place *place,
-                       struct json_object *json, const char *const **to)
+static void read_texts(struct registry_reader *reader, const struct place *place, struct json_object *json,
+                       const char *const **to)
 {
         size_t n = is_of_type(reader, place, json, json_type_array, "an array") ? json_object_array_length(json)
                                                                                 : 0;
         const char **texts = allocate(reader, (n + 1) * sizeof(*texts));
 
         for (size_t i = 0; texts && i < n; i++) {
-                const struct registry_place here = {place, NULL, i};
+                const struct place here = {place, NULL, i};
                 struct json_object *item = json_object_array_get_idx(json, i);
 
                 texts[i] = is_text(reader, &here, item) ? json_object_get_string(item) : "";
@@ -301,7 +212,7 @@ static void read_texts(struct registry_reader *reader, const struct registry_pla
 /* What libmicrohttpd decides itself. */
 static const char *const own_headers[] = {"Content-Length", "Transfer-Encoding", "Connection", "Date"};
 
-static void judge_header(struct registry_reader *reader, const struct registry_place *place, const char *name)
+static void judge_header(struct registry_reader *reader, const struct place *place, const char *name)
 {
         static const char token[] =
                 "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";
@@ -315,7 +226,7 @@ static void judge_header(struct registry_reader *reader, const struct registry_p
 }
 
 static void read_headers(struct registry_reader *reader, const struct registry_field *field,
-                         const struct registry_place *place, struct json_object *json, void *base)
+                         const struct place *place, struct json_object *json, void *base)
 {
         bool good = is_of_type(reader, place, json, json_type_object, "an object");
         size_t n = good ? (size_t)json_object_object_length(json) : 0, i = 0;
@@ -324,7 +235,7 @@ static void read_headers(struct registry_reader *reader, const struct registry_f
         if (!headers || !good)
                 return;
         json_object_object_foreach (json, key, value) {
-                const struct registry_place here = {place, key, 0};
+                const struct place here = {place, key, 0};
 
                 judge_header(reader, &here, key);
                 headers[i].name = key;
@@ -342,10 +253,10 @@ static void read_headers(struct registry_reader *reader, const struct registry_f
 /* ---- objects ---- */
 
 static void object_read(struct registry_reader *reader, const struct registry_fields *of,
-                        const struct registry_place *place, struct json_object *json, void *base);
+                        const struct place *place, struct json_object *json, void *base);
 
 static void read_objects(struct registry_reader *reader, const struct registry_field *field,
-                         const struct registry_place *place, struct json_object *json, void *base)
+                         const struct place *place, struct json_object *json, void *base)
 {
         const struct registry_fields *of = field->object;
         size_t n = is_of_type(reader, place, json, json_type_array, "an array") ? json_object_array_length(json)
@@ -355,14 +266,14 @@ static void read_objects(struct registry_reader *reader, const struct registry_f
         if (!items)
                 return;
         for (size_t i = 0; i < n; i++)
-                object_read(reader, of, &(struct registry_place){place, NULL, i},
-                            json_object_array_get_idx(json, i), items + i * of->size);
+                object_read(reader, of, &(struct place){place, NULL, i}, json_object_array_get_idx(json, i),
+                            items + i * of->size);
         *(void **)(void *)((char *)base + field->offset) = items;
         *(size_t *)(void *)((char *)base + field->count) = n;
 }
 
 static void read_member(struct registry_reader *reader, const struct registry_field *field,
-                        const struct registry_place *place, struct json_object *json, void *base)
+                        const struct place *place, struct json_object *json, void *base)
 {
         void *to = (char *)base + field->offset;
 
@@ -373,7 +284,8 @@ static void read_member(struct registry_reader *reader, const struct registry_fi
                 if (json_object_is_type(json, json_type_boolean) && json_object_get_boolean(json))
                         *(bool *)to = true;
                 else
-                        registry_problem_add(reader, place, "expected true, not %s", type_name(json));
+                        registry_problem_add(reader, place, "expected true, not %s",
+                                             document_value_words(json));
                 break;
         case REGISTRY_FIELD_NUMBER:
                 read_number(reader, field, place, json, to);
@@ -404,7 +316,7 @@ static void read_member(struct registry_reader *reader, const struct registry_fi
 }
 
 static void unknown_key(struct registry_reader *reader, const struct registry_fields *of,
-                        const struct registry_place *place, const char *key)
+                        const struct place *place, const char *key)
 {
         struct nearest nearest = {.name = key};
 
@@ -414,12 +326,12 @@ static void unknown_key(struct registry_reader *reader, const struct registry_fi
 }
 
 static void object_read(struct registry_reader *reader, const struct registry_fields *of,
-                        const struct registry_place *place, struct json_object *json, void *base)
+                        const struct place *place, struct json_object *json, void *base)
 {
         if (!is_of_type(reader, place, json, json_type_object, "an object"))
                 return;
         json_object_object_foreach (json, key, value) {
-                const struct registry_place here = {place, key, 0};
+                const struct place here = {place, key, 0};
                 size_t i = 0;
 
                 while (i < of->n && strcmp(of->fields[i].name, key) != 0)
@@ -437,9 +349,9 @@ static void object_read(struct registry_reader *reader, const struct registry_fi
 /* ---- a file ---- */
 
 int registry_scenario_parse(const char *text, size_t len, const char *name, struct registry_scenario **ret,
-                            struct registry_problems *problems)
+                            struct problems *problems)
 {
-        static const struct registry_place top = {NULL, NULL, 0};
+        static const struct place top = {NULL, NULL, 0};
         struct registry_reader reader = {.problems = problems};
         struct owner *owner = calloc(1, sizeof(*owner));
         size_t n_before = problems->n;
@@ -454,7 +366,7 @@ int registry_scenario_parse(const char *text, size_t len, const char *name, stru
                 registry_scenario_check(&reader, &owner->scenario, owner->json);
         }
         if (owner->json && name && owner->scenario.name && strcmp(owner->scenario.name, name) != 0)
-                registry_problem_add(&reader, &(struct registry_place){&top, "scenario", 0},
+                registry_problem_add(&reader, &(struct place){&top, "scenario", 0},
                                      "the scenario is called as its file is: \"%s\"", name);
         r = reader.no_memory ? -ENOMEM : problems->n > n_before || !owner->json ? -EINVAL : 0;
         if (r < 0)
@@ -475,9 +387,9 @@ static char *name_of(const char *path)
         return strndup(base, len);
 }
 
-int registry_scenario_read(const char *path, struct registry_scenario **ret, struct registry_problems *problems)
+int registry_scenario_read(const char *path, struct registry_scenario **ret, struct problems *problems)
 {
-        static const struct registry_place top = {NULL, NULL, 0};
+        static const struct place top = {NULL, NULL, 0};
         struct registry_reader reader = {.problems = problems};
         CLEANUP(cleanup_free) char *name = name_of(path);
         CLEANUP(cleanup_free) char *text = NULL;

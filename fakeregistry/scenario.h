@@ -13,6 +13,7 @@
 #include "base/cip-error.h"
 #include "base/cleanup.h"
 #include "fakeregistry/registry.h"
+#include "protocol/document.h"
 
 /* Bounds of a file: bytes, levels of nesting. */
 #define REGISTRY_SCENARIO_SIZE_MAX ((size_t)1024 * 1024)
@@ -24,39 +25,18 @@ struct registry_scenario {
         struct registry_config config;
 };
 
-/* What is wrong with a file: where (a JSON pointer, "" for the whole), and one sentence. */
-struct registry_problem {
-        char *pointer;
-        char *message;
-};
-
-struct registry_problems {
-        struct registry_problem *problems;
-        size_t n;
-};
-
-void registry_problems_clear(struct registry_problems *problems);
-static inline void cleanup_registry_problems(struct registry_problems *problems)
-{
-        registry_problems_clear(problems);
-}
-
-/* Prints a line for each: "FILE: POINTER: MESSAGE". */
-void registry_problems_print(const struct registry_problems *problems, const char *file, FILE *to);
-
 /*
  * Reads @len bytes of text. @name is what the scenario must be called (NULL: anything). Returns 0; -EINVAL, and
  * @problems has all that is wrong; -ENOMEM.
  */
 int registry_scenario_parse(const char *text, size_t len, const char *name, struct registry_scenario **ret,
-                            struct registry_problems *problems);
+                            struct problems *problems);
 
 /*
  * Reads a file, whose name without ".json" must be the scenario's. What cannot be read is a problem like any
  * other. Returns as registry_scenario_parse.
  */
-int registry_scenario_read(const char *path, struct registry_scenario **ret,
-                           struct registry_problems *problems);
+int registry_scenario_read(const char *path, struct registry_scenario **ret, struct problems *problems);
 
 void registry_scenario_free(struct registry_scenario *scenario);
 DEFINE_CLEANUP(struct registry_scenario *, registry_scenario_free);

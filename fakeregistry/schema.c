@@ -13,46 +13,13 @@
 
 /* ---- building ---- */
 
-static struct json_object *text(const char *value)
-{
-        return json_object_new_string(value);
-}
-
-/* Adds a member, and returns the object. */
-static struct json_object *with(struct json_object *object, const char *name, struct json_object *take_value)
-{
-        json_add_member(object, name, take_value);
-        return object;
-}
-
-static struct json_object *of_type(const char *type)
-{
-        return with(json_object_new_object(), "type", text(type));
-}
-
-static struct json_object *reference(const char *name)
-{
-        char path[80];
-
-        snprintf(path, sizeof(path), "#/$defs/%s", name);
-        return with(json_object_new_object(), "$ref", text(path));
-}
-
-static struct json_object *number(const struct registry_field *field)
-{
-        struct json_object *object = of_type("integer");
-
-        with(object, "minimum", json_object_new_uint64(field->min));
-        return with(object, "maximum", json_object_new_uint64(field->max ? field->max : JSON_INTEGER_MAX));
-}
-
 static struct json_object *choices(const struct registry_field *field)
 {
         struct json_object *names = json_object_new_array();
 
         for (const struct registry_choice *choice = field->choices; choice->name; choice++)
-                json_add_item(names, text(choice->name));
-        return with(json_object_new_object(), "enum", names);
+                json_add_item(names, json_object_new_string(choice->name));
+        return schema_with(json_object_new_object(), "enum", names);
 }
 
 static struct json_object *fixture_names(void)
@@ -60,8 +27,8 @@ static struct json_object *fixture_names(void)
         struct json_object *names = json_object_new_array();
 
         for (size_t i = 0; i < n_fixtures; i++)
-                json_add_item(names, text(fixtures[i].name));
-        return with(json_object_new_object(), "enum", names);
+                json_add_item(names, json_object_new_string(fixtures[i].name));
+        return schema_with(json_object_new_object(), "enum", names);
 }
 
 /* An object of strings, or null. */
@@ -69,58 +36,62 @@ static struct json_object *headers(void)
 {
         struct json_object *types = json_object_new_array();
 
-        json_add_item(types, text("string"));
-        json_add_item(types, text("null"));
-        return with(of_type("object"), "additionalProperties", with(json_object_new_object(), "type", types));
+        json_add_item(types, json_object_new_string("string"));
+        json_add_item(types, json_object_new_string("null"));
+        return schema_with(schema_of_type("object"), "additionalProperties",
+                           schema_with(json_object_new_object(), "type", types));
 }
 
 static struct json_object *field_schema(const struct registry_field *field)
 {
         switch (field->kind) {
         case REGISTRY_FIELD_SLUG:
-                return with(of_type("string"), "pattern", text("^[a-z0-9-]+$"));
+                return schema_with(schema_of_type("string"), "pattern", json_object_new_string("^[a-z0-9-]+$"));
         case REGISTRY_FIELD_TRUE:
-                return with(json_object_new_object(), "const", json_object_new_boolean(true));
+                return schema_with(json_object_new_object(), "const", json_object_new_boolean(true));
         case REGISTRY_FIELD_NUMBER:
-                return number(field);
+                return schema_integer(field->min, field->max);
         case REGISTRY_FIELD_CHOICE:
                 return choices(field);
         case REGISTRY_FIELD_TEXTS:
-                return with(of_type("array"), "items", of_type("string"));
+                return schema_with(schema_of_type("array"), "items", schema_of_type("string"));
         case REGISTRY_FIELD_OBJECT:
-                return reference(field->object->name);
+                return schema_reference(field->object->name);
         case REGISTRY_FIELD_OBJECTS:
-                return with(of_type("array"), "items", reference(field->object->name));
+                return schema_with(schema_of_type("array"), "items", schema_reference(field->object->name));
         case REGISTRY_FIELD_ANY_OBJECT:
-                return of_type("object");
+                return schema_of_type("object");
         case REGISTRY_FIELD_HEADERS:
                 return headers();
         case REGISTRY_FIELD_FIXTURE:
                 return fixture_names();
         default:
-                return field->required ? with(of_type("string"), "minLength", json_object_new_int(1))
-                                       : of_type("string");
+                return field->required
+                               ? schema_with(schema_of_type("string"), "minLength", json_object_new_int(1))
+                               : schema_of_type("string");
         }
 }
 
 static struct json_object *object_schema(const struct registry_fields *of)
 {
-        struct json_object *object = of_type("object"), *properties = json_object_new_object();
+        struct json_object *object = schema_of_type("object"), *properties = json_object_new_object();
         struct json_object *required = json_object_new_array();
 
         for (size_t i = 0; i < of->n; i++) {
                 const struct registry_field *field = &of->fields[i];
 
-                with(properties, field->name, with(field_schema(field), "description", text(field->about)));
+                schema_with(
+                        properties, field->name,
+                        schema_with(field_schema(field), "description", json_object_new_string(field->about)));
                 if (field->required)
-                        json_add_item(required, text(field->name));
+                        json_add_item(required, json_object_new_string(field->name));
         }
-        with(object, "properties", properties);
+        schema_with(object, "properties", properties);
         if (json_object_array_length(required) > 0)
-                with(object, "required", required);
+                schema_with(object, "required", required);
         else
                 json_object_put(required);
-        return with(object, "additionalProperties", json_object_new_boolean(false));
+        return schema_with(object, "additionalProperties", json_object_new_boolean(false));
 }
 
 int registry_scenario_print_schema(FILE *to)
@@ -130,16 +101,17 @@ int registry_scenario_print_schema(FILE *to)
         struct json_object *definitions = json_object_new_object();
         const char *printed;
 
-        with(schema, "$schema", text("https://json-schema.org/draft/2020-12/schema"));
-        with(schema, "title", text("A scenario of cip-fakeregistry"));
-        with(schema, "description",
-             text("Made by `cip-fakeregistry schema`. docs/fake-registry.md describes the format; "
-                  "`cip-fakeregistry check` finds what no schema can say."));
+        schema_with(schema, "$schema", json_object_new_string("https://json-schema.org/draft/2020-12/schema"));
+        schema_with(schema, "title", json_object_new_string("A scenario of cip-fakeregistry"));
+        schema_with(schema, "description",
+                    json_object_new_string(
+                            "Made by `cip-fakeregistry schema`. docs/fake-registry.md describes the format; "
+                            "`cip-fakeregistry check` finds what no schema can say."));
         json_object_object_foreach (top, key, value)
-                with(schema, key, json_object_get(value));
+                schema_with(schema, key, json_object_get(value));
         for (size_t i = 1; i < registry_n_all_fields; i++)
-                with(definitions, registry_all_fields[i]->name, object_schema(registry_all_fields[i]));
-        with(schema, "$defs", definitions);
+                schema_with(definitions, registry_all_fields[i]->name, object_schema(registry_all_fields[i]));
+        schema_with(schema, "$defs", definitions);
         printed = json_text(schema,
                             JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE,
                             NULL);

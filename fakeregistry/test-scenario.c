@@ -42,13 +42,13 @@ static const char good[] =
 
 START_TEST(what_is_written_is_what_is_read)
 {
-        CLEANUP(cleanup_registry_problems) struct registry_problems problems = {0};
+        CLEANUP(cleanup_problems) struct problems problems = {0};
         CLEANUP(cleanup_registry_scenario_free) struct registry_scenario *scenario = NULL;
         const struct registry_config *config;
         const struct registry_act *act;
 
         if (registry_scenario_parse(good, strlen(good), "all", &scenario, &problems) < 0)
-                registry_problems_print(&problems, "good", stderr);
+                problems_print(&problems, "good", stderr);
         ck_assert_ptr_nonnull(scenario);
         config = &scenario->config;
         ck_assert_uint_eq(config->n_listeners, 3);
@@ -182,7 +182,7 @@ static const struct {
 
 START_TEST(each_mistake_is_told_where_it_is)
 {
-        CLEANUP(cleanup_registry_problems) struct registry_problems problems = {0};
+        CLEANUP(cleanup_problems) struct problems problems = {0};
         struct registry_scenario *scenario = NULL;
         bool found = false;
 
@@ -192,7 +192,7 @@ START_TEST(each_mistake_is_told_where_it_is)
                 found |= !strcmp(problems.problems[i].pointer, bad[_i].pointer) &&
                          strstr(problems.problems[i].message, bad[_i].words);
         if (!found)
-                registry_problems_print(&problems, bad[_i].text, stderr);
+                problems_print(&problems, bad[_i].text, stderr);
         ck_assert_msg(found, "wanted %s: %s", bad[_i].pointer, bad[_i].words);
 }
 END_TEST
@@ -200,7 +200,7 @@ END_TEST
 START_TEST(all_mistakes_are_told_at_once)
 {
         static const char text[] = RULES "{\"statsu\": 1}, {\"when\": {\"kind\": 7}}], \"x\": 1}";
-        CLEANUP(cleanup_registry_problems) struct registry_problems problems = {0};
+        CLEANUP(cleanup_problems) struct problems problems = {0};
         struct registry_scenario *scenario = NULL;
 
         ck_assert_errno(registry_scenario_parse(text, strlen(text), NULL, &scenario, &problems), -EINVAL);
@@ -210,7 +210,7 @@ END_TEST
 
 START_TEST(a_file_is_called_as_its_scenario)
 {
-        CLEANUP(cleanup_registry_problems) struct registry_problems problems = {0};
+        CLEANUP(cleanup_problems) struct problems problems = {0};
         CLEANUP(cleanup_registry_scenario_free) struct registry_scenario *scenario = NULL;
         CLEANUP(cleanup_tmpdir_remove) char *folder = NULL;
         CLEANUP_FD int fd = -1;

@@ -293,7 +293,7 @@ static int run_job(struct client_try *try, const struct scenario_case *detail, s
 int client_try(struct client_try *try, struct json_object *scenario, const struct client_limit *limit,
                struct client_trial *ret, struct cip_error *error)
 {
-        CLEANUP(cleanup_scenario_problems) struct scenario_problems problems = {0};
+        CLEANUP(cleanup_problems) struct problems problems = {0};
         CLEANUP(cleanup_scenario_free) struct scenario *parsed = NULL;
         CLEANUP(cleanup_client_trial) struct client_trial trial = {0};
         CLEANUP(cleanup_free) char *path = NULL;

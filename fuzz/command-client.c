@@ -211,7 +211,7 @@ static int ask(void *data, struct json_object *scenario)
 /* Only what can be parsed is asked about. */
 static int ask_if_valid(void *data, struct json_object *scenario)
 {
-        CLEANUP(cleanup_scenario_problems) struct scenario_problems problems = {0};
+        CLEANUP(cleanup_problems) struct problems problems = {0};
         CLEANUP(cleanup_scenario_free) struct scenario *parsed = NULL;
         size_t len;
         const char *text = json_object_to_json_string_length(scenario, JSON_C_TO_STRING_PLAIN, &len);

@@ -541,7 +541,7 @@ static void shorten(char *pointer)
 int invent_repair(struct json_object *scenario)
 {
         for (size_t i = 0; i < REPAIRS_MAX; i++) {
-                CLEANUP(cleanup_scenario_problems) struct scenario_problems problems = {0};
+                CLEANUP(cleanup_problems) struct problems problems = {0};
                 CLEANUP(cleanup_scenario_free) struct scenario *parsed = NULL;
                 size_t len;
                 const char *text = json_object_to_json_string_length(scenario, JSON_C_TO_STRING_PLAIN, &len);

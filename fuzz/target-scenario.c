@@ -9,7 +9,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         CLEANUP(cleanup_scenario_free) struct scenario *scenario = NULL;
-        CLEANUP(cleanup_scenario_problems) struct scenario_problems problems = {0};
+        CLEANUP(cleanup_problems) struct problems problems = {0};
         int r = scenario_parse((const char *)data, size, NULL, &scenario, &problems);
 
         target_that((r == 0) == (problems.n == 0),

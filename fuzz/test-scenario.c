@@ -24,7 +24,7 @@ START_TEST(test_every_scenario_is_valid_and_the_same_again)
         for (uint64_t i = 0; i < 500; i++) {
                 CLEANUP(cleanup_json) struct json_object *one = invent_scenario(4, i);
                 CLEANUP(cleanup_json) struct json_object *two = invent_scenario(4, i);
-                CLEANUP(cleanup_scenario_problems) struct scenario_problems problems = {0};
+                CLEANUP(cleanup_problems) struct problems problems = {0};
                 CLEANUP(cleanup_scenario_free) struct scenario *parsed = NULL;
                 char words[HARM_WORDS_SIZE];
                 const char *text;
