@@ -134,7 +134,8 @@ static const struct option_row rows[] = {
          "a column: a JSON report that `server` wrote, or one out of a\nmatrix, FILE#NAME (many)", take_from},
         {"filter", "GLOB", "only the checks that fit; a group's name stands for all of it (many)",
          suite_take_filter},
-        {"jobs", "N", "checks at once (default: two for each processor)", suite_take_jobs},
+        {"jobs", "N", "checks at once, besides those that mostly wait (default: two for each processor)",
+         suite_take_jobs},
         {"timeout", "SECONDS", "how long one check may take (default: 30)", suite_take_timeout},
         {"report", "FORMAT[:FILE]", REPORT_HELP, suite_take_report},
         {"known", "FILE", "what is known to fall short (default: the known defects of released skopeos)",
@@ -262,33 +263,14 @@ static void cannot_judge(struct entry *entry, const char *why, bool environment)
         entry->environment = environment || !entry->verdict;
 }
 
-/* "cip-conformance server --profile bare", for messages that say how to run a check of this column again. */
-static int make_runner(struct entry *entry, struct cip_error *error)
-{
-        const char *words[8] = {"cip-conformance", "server"};
-        size_t n = 2;
-
-        if (entry->profile == PROFILE_BARE) {
-                words[n++] = "--profile";
-                words[n++] = "bare";
-        }
-        if (entry->settings.known) {
-                words[n++] = "--known";
-                words[n++] = entry->settings.known;
-        } else if (entry->settings.no_known) {
-                words[n++] = "--no-known";
-        }
-        entry->suite.progress.title = entry->name;
-        entry->suite.progress.waits_for = "The server has not answered Initialize yet; waiting for it.";
-        return suite_make_runner(&entry->suite, words, entry->settings.timeout, error);
-}
-
 /* Returns 0, the number of a signal, or a negative errno with @error. */
 static int run_checks(struct entry *entry, struct cip_error *error)
 {
         uint64_t start = monotonic_ns();
-        int r = make_runner(entry, error);
+        int r;
 
+        entry->suite.progress.title = entry->name;
+        r = suite_make_server_runner(&entry->suite, entry->profile, error);
         if (r == 0)
                 r = probe_server(entry->suite.runner, &entry->subject, &entry->probe, error);
         if (r > 0)

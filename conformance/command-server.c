@@ -4,7 +4,6 @@
  * All that can be wrong with the command line and its files is found before anything is started.
  */
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,39 +93,6 @@ static void print_help(void)
 
 /* ---- the run ---- */
 
-/*
- * Those of pipes that are not read and of ends wait for the server, and to see that nothing comes, for most of
- * their time.
- */
-static bool mostly_waits(const struct check *check)
-{
-        return fnmatch("pipes/*", check->id, 0) == 0 || fnmatch("end/*", check->id, 0) == 0;
-}
-
-/* "cip-conformance server --profile bare", for messages that say how to run a check again. */
-static int make_runner(struct session *session, struct cip_error *error)
-{
-        const struct settings *settings = &session->settings;
-        const char *words[8] = {"cip-conformance", "server"};
-        size_t n = 2;
-
-        if (settings->profile == PROFILE_BARE) {
-                words[n++] = "--profile";
-                words[n++] = "bare";
-        }
-        if (settings->suite.known) {
-                words[n++] = "--known";
-                words[n++] = settings->suite.known;
-        } else if (settings->suite.no_known) {
-                words[n++] = "--no-known";
-        }
-        /* One at a time is just that. */
-        session->suite.waiting = settings->suite.jobs > 1 ? settings->suite.jobs : 0;
-        session->suite.waits = mostly_waits;
-        session->suite.progress.waits_for = "The server has not answered Initialize yet; waiting for it.";
-        return suite_make_runner(&session->suite, words, settings->suite.timeout, error);
-}
-
 static int judge_probe(struct session *session)
 {
         const struct settings *settings = &session->settings;
@@ -151,7 +117,7 @@ static int run(struct session *session)
         struct cip_error error = {0};
         int r;
 
-        if (make_runner(session, &error) < 0)
+        if (suite_make_server_runner(&session->suite, session->settings.profile, &error) < 0)
                 return fail_usage("%s", error.message);
         r = probe_server(session->suite.runner, &session->subject, &session->probe, &error);
         if (r > 0) {

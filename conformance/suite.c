@@ -5,6 +5,7 @@
 #include "conformance/suite.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -206,6 +207,35 @@ int suite_make_runner(struct suite *suite, const char *const *words, double time
                         .progress_data = &suite->progress,
                 },
                 &suite->runner, error);
+}
+
+/* Those of pipes and of ends wait for the server, and to see that nothing comes, for most of their time. */
+static bool mostly_waits(const struct check *check)
+{
+        return fnmatch("pipes/*", check->id, 0) == 0 || fnmatch("end/*", check->id, 0) == 0;
+}
+
+int suite_make_server_runner(struct suite *suite, enum profile profile, struct cip_error *error)
+{
+        const struct suite_settings *settings = suite->settings;
+        const char *words[8] = {"cip-conformance", "server"};
+        size_t n = 2;
+
+        if (profile == PROFILE_BARE) {
+                words[n++] = "--profile";
+                words[n++] = "bare";
+        }
+        if (settings->known) {
+                words[n++] = "--known";
+                words[n++] = settings->known;
+        } else if (settings->no_known) {
+                words[n++] = "--no-known";
+        }
+        /* One at a time is just that. */
+        suite->waiting = settings->jobs > 1 ? (unsigned)settings->jobs : 0;
+        suite->waits = mostly_waits;
+        suite->progress.waits_for = "The server has not answered Initialize yet; waiting for it.";
+        return suite_make_runner(suite, words, settings->timeout, error);
 }
 
 /* ---- the run ---- */

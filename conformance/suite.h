@@ -74,6 +74,12 @@ int suite_prepare(struct suite *suite, struct cip_error *error);
  */
 int suite_make_runner(struct suite *suite, const char *const *words, double timeout, struct cip_error *error);
 
+/*
+ * The same for the checks of a server that is called by @profile: `cip-conformance server` runs one again. Those
+ * that mostly wait run beside the others, where more than one runs at once.
+ */
+int suite_make_server_runner(struct suite *suite, enum profile profile, struct cip_error *error);
+
 /* Runs all that was chosen, writes the reports, and returns the exit status. @release: the subject's, or "". */
 int suite_run(struct suite *suite, const char *release, uint64_t start_ns);
 
