@@ -31,6 +31,8 @@ marked() {
 finish() {
         local pid
 
+        # A process that we forked and that a signal meets before it is another program would run our traps.
+        [ "$BASHPID" = $$ ] || return
         for pid in $(marked); do
                 kill -KILL "$pid" 2>/dev/null
         done
@@ -437,6 +439,13 @@ add_blob() {
         echo "sha256:$hex"
 }
 
+# Waits until the process is cip, or gone: before that a signal would meet a shell of ours.
+until_it_is_cip() {
+        while [ -d "/proc/$1" ] && [ ! "/proc/$1/exe" -ef "$cip_program" ]; do
+                sleep 0.001
+        done
+}
+
 # interrupted SIGNAL STATUS: many pulls are ended so, at moments that chance picks; the layout stays valid, and in the
 # end the image is whole.
 interrupted() {
@@ -448,6 +457,7 @@ interrupted() {
                 # SIGINT ignored.
                 env --default-signal=INT CIP_TEST_MARK="$mark" "$cip_program" pull oci:src/large:t "oci:$target:t" >out 2>err &
                 pid=$!
+                until_it_is_cip "$pid"
                 sleep "0.$((RANDOM % 3))$((RANDOM % 10))"
                 kill -"$1" "$pid" 2>/dev/null
                 status=0
@@ -609,7 +619,7 @@ interrupt_ends_a_wait() {
         rm -f started
         env --default-signal=INT CIP_TEST_MARK="$mark" "$cip_program" --skopeo bin/waits inspect oci:src/gzip:t >out 2>err &
         pid=$!
-        while [ ! -e started ]; do
+        while [ -d "/proc/$pid" ] && [ ! -e started ]; do
                 sleep 0.02
         done
         kill -INT "$pid"
