@@ -41,34 +41,47 @@ size_t utf8_character(const char *data, size_t len, uint32_t *ret_code)
 /* Eight at a time. */
 size_t text_ascii_run(const char *text, size_t len)
 {
-        for (size_t n = 0; n < len; n += sizeof(uint64_t)) {
-                size_t size = len - n < sizeof(uint64_t) ? len - n : sizeof(uint64_t);
-                uint64_t eight = 0;
+        size_t n = 0;
 
-                memcpy(&eight, text + n, size);
+        for (; len - n >= sizeof(uint64_t); n += sizeof(uint64_t)) {
+                uint64_t eight;
+
+                memcpy(&eight, text + n, sizeof(eight));
                 eight &= UINT64_C(0x8080808080808080);
                 if (eight)
                         return n + (size_t)__builtin_ctzll(le64toh(eight)) / 8;
         }
-        return len;
+        while (n < len && !(text[n] & 0x80))
+                n++;
+        return n;
+}
+
+size_t text_utf8_run(const char *text, size_t len)
+{
+        size_t n = 0, more = 1;
+        uint32_t code;
+
+        while (n < len && more > 0) {
+                more = text_ascii_run(text + n, len - n);
+                if (more == 0)
+                        more = utf8_character(text + n, len - n, &code);
+                n += more;
+        }
+        return n;
+}
+
+size_t text_run_until(const char *text, size_t len, const bool stops[256])
+{
+        size_t n = 0;
+
+        while (n < len && !stops[(unsigned char)text[n]])
+                n++;
+        return n;
 }
 
 bool text_is_utf8(const char *text, size_t len)
 {
-        uint32_t code;
-
-        while (len > 0) {
-                size_t n = text_ascii_run(text, len);
-
-                if (n == 0)
-                        n = utf8_character(text, len, &code);
-
-                if (n == 0)
-                        return false;
-                text += n;
-                len -= n;
-        }
-        return true;
+        return text_utf8_run(text, len) == len;
 }
 
 /* Control characters, and those that turn the direction of a line or are no characters at all. */

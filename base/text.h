@@ -18,7 +18,13 @@ size_t utf8_character(const char *data, size_t len, uint32_t *ret_code);
 /* How many bytes of ASCII there are at the beginning. */
 size_t text_ascii_run(const char *text, size_t len);
 
-/* Whether all @len bytes are well-formed UTF-8 (NUL is a character too). */
+/* How many bytes of well-formed UTF-8 there are at the beginning (NUL is a character too). */
+size_t text_utf8_run(const char *text, size_t len);
+
+/* How many bytes at the beginning are none of @stops. */
+size_t text_run_until(const char *text, size_t len, const bool stops[256]);
+
+/* Whether all @len bytes are well-formed UTF-8. */
 bool text_is_utf8(const char *text, size_t len);
 
 /* Control characters, and those that hide, turn the direction of a line or are no characters at all. */

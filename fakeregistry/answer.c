@@ -419,7 +419,7 @@ int registry_answer_serve(struct registry_exchange *exchange, const char *refere
 
 static const char *argument(const struct registry_exchange *exchange, const char *name)
 {
-        return MHD_lookup_connection_value(exchange->connection, MHD_GET_ARGUMENT_KIND, name);
+        return http_library()->MHD_lookup_connection_value(exchange->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
 /* From `last` on, `n` of them, with a link to the rest. */
@@ -533,7 +533,7 @@ static int log_scopes(struct registry_exchange *exchange, const struct scope_lis
 
 static const char *header(const struct registry_exchange *exchange, const char *name)
 {
-        return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
+        return http_library()->MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
 }
 
 static int log_identity(struct registry_exchange *exchange, const struct registry_identity *identity);
@@ -558,7 +558,8 @@ static int answer_token(struct registry_exchange *exchange)
                 request.user = exchange->fields[FORM_USERNAME];
                 request.password = exchange->fields[FORM_PASSWORD];
         } else {
-                MHD_get_connection_values(exchange->connection, MHD_GET_ARGUMENT_KIND, add_scope, &scopes);
+                http_library()->MHD_get_connection_values(exchange->connection, MHD_GET_ARGUMENT_KIND,
+                                                          add_scope, &scopes);
         }
         request.scopes = scopes.scopes;
         request.n_scopes = scopes.n;

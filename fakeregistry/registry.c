@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,9 +155,12 @@ static int bind_socket(struct registry_endpoint *endpoint, struct cip_error *err
         (void)setsockopt(endpoint->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
         if (bind(endpoint->fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
             (!endpoint->config->down && listen(endpoint->fd, SOMAXCONN) < 0) ||
-            getsockname(endpoint->fd, (struct sockaddr *)&address, &len) < 0)
+            getsockname(endpoint->fd, (struct sockaddr *)&address, &len) < 0) {
+                if (errno == EADDRINUSE && !endpoint->config->port)
+                        return local_error(error, -EADDRINUSE, "no port of %s is free", text);
                 return local_errno(error, -errno, "cannot listen on %s:%llu", text,
                                    (unsigned long long)endpoint->config->port);
+        }
         endpoint->port = ntohs(address.sin_port);
         endpoint->host = strdup(endpoint->config->host ? endpoint->config->host : text);
         if (!endpoint->host || asprintf(&endpoint->address, "%s:%u", endpoint->host, endpoint->port) < 0) {
@@ -222,7 +226,7 @@ static int make_certificate(struct registry_endpoint *endpoint, struct cip_error
 
         if (!config->tls)
                 return 0;
-        if (MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
+        if (http_library()->MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
                 return local_error(error, -ENOTSUP, "this libmicrohttpd was built without TLS");
         if (!config->certificate_pem != !config->key_pem)
                 return local_error(error, -EINVAL,
@@ -238,26 +242,46 @@ static int make_certificate(struct registry_endpoint *endpoint, struct cip_error
                                           "the key's file", error);
 }
 
+/* So long a refused client may take to go after the alert, in milliseconds. */
+#define ALERT_GRACE_MS 5000
+
+/*
+ * Tells the client by an alert why it is refused, and lets it go first: what it sends meanwhile, as TLS 1.3 lets it,
+ * would meet a closed connection, and so hide the alert from it.
+ */
+static void refuse_client(gnutls_session_t session, gnutls_alert_description_t alert)
+{
+        int fd = http_library()->gnutls_transport_get_int(session);
+        struct deadline end = deadline_in_ms(ALERT_GRACE_MS);
+        char data[4096];
+        ssize_t n;
+
+        if (http_library()->gnutls_alert_send(session, GNUTLS_AL_FATAL, alert) < 0)
+                return;
+        (void)shutdown(fd, SHUT_WR);
+        do
+                n = wait_fd(fd, POLLIN, end) < 0 ? 0 : recv(fd, data, sizeof(data), MSG_DONTWAIT);
+        while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
+}
+
 /*
  * Whether a client may connect, in the middle of the handshake. libmicrohttpd would close the connection without
  * a word, so the alert that tells the client why is sent here; it is the one that Go's servers send.
  */
 static int judge_client(gnutls_session_t session)
 {
+        bool is_13 = http_library()->gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
         unsigned n = 0, status = 0;
-        bool is_13 = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3;
 
-        if (!gnutls_certificate_get_peers(session, &n) || n == 0) {
-                (void)gnutls_alert_send(session, GNUTLS_AL_FATAL,
-                                        is_13 ? GNUTLS_A_CERTIFICATE_REQUIRED : GNUTLS_A_BAD_CERTIFICATE);
+        if (!http_library()->gnutls_certificate_get_peers(session, &n) || n == 0) {
+                refuse_client(session, is_13 ? GNUTLS_A_CERTIFICATE_REQUIRED : GNUTLS_A_BAD_CERTIFICATE);
                 return GNUTLS_E_CERTIFICATE_REQUIRED;
         }
-        if (gnutls_certificate_verify_peers2(session, &status) == 0 && status == 0)
+        if (http_library()->gnutls_certificate_verify_peers2(session, &status) == 0 && status == 0)
                 return 0;
-        (void)gnutls_alert_send(session, GNUTLS_AL_FATAL,
-                                status & GNUTLS_CERT_EXPIRED            ? GNUTLS_A_CERTIFICATE_EXPIRED
-                                : status & GNUTLS_CERT_SIGNER_NOT_FOUND ? GNUTLS_A_UNKNOWN_CA
-                                                                        : GNUTLS_A_BAD_CERTIFICATE);
+        refuse_client(session, status & GNUTLS_CERT_EXPIRED            ? GNUTLS_A_CERTIFICATE_EXPIRED
+                               : status & GNUTLS_CERT_SIGNER_NOT_FOUND ? GNUTLS_A_UNKNOWN_CA
+                                                                       : GNUTLS_A_BAD_CERTIFICATE);
         return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR;
 }
 
@@ -274,10 +298,10 @@ static void notice_connection(void *cls, struct MHD_Connection *connection, void
         atomic_fetch_add(&endpoint->connections, 1);
         if (endpoint->config->clients != REGISTRY_CLIENT_CERTIFICATES_REQUIRED)
                 return;
-        info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        info = http_library()->MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
         if (!info || !info->tls_session)
                 return;
-        gnutls_session_set_verify_function(info->tls_session, judge_client);
+        http_library()->gnutls_session_set_verify_function(info->tls_session, judge_client);
 }
 
 /* ---- daemons ---- */
@@ -304,7 +328,7 @@ static int start_daemon(struct registry_endpoint *endpoint, struct cip_error *er
                 tls[2] =
                         (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0,
                                                 (void *)(uintptr_t)registry_authority_pem(registry->authority)};
-        endpoint->daemon = MHD_start_daemon(
+        endpoint->daemon = http_library()->MHD_start_daemon(
                 flags, endpoint->port, NULL, NULL, registry_handle, endpoint, MHD_OPTION_EXTERNAL_LOGGER,
                 be_silent, NULL, MHD_OPTION_LISTEN_SOCKET, endpoint->fd, MHD_OPTION_NOTIFY_COMPLETED,
                 registry_handled, endpoint, MHD_OPTION_NOTIFY_CONNECTION, notice_connection, endpoint,
@@ -369,6 +393,11 @@ static int open_parts(struct registry *registry, struct cip_error *error)
         return r;
 }
 
+int registry_prepare(struct cip_error *error)
+{
+        return http_library_load(error);
+}
+
 int registry_start(const struct registry_config *config, struct registry **ret, struct cip_error *error)
 {
         CLEANUP(cleanup_registry_free) struct registry *registry = calloc(1, sizeof(*registry));
@@ -380,7 +409,9 @@ int registry_start(const struct registry_config *config, struct registry **ret, 
         registry->stop_fd = -1;
         pthread_mutex_init(&registry->mutex, NULL);
         set_defaults(&registry->config.limits);
-        r = open_parts(registry, error);
+        r = http_library_load(error);
+        if (r == 0)
+                r = open_parts(registry, error);
         if (r == 0)
                 r = add_endpoints(registry, error);
         if (r == 0)
@@ -406,7 +437,7 @@ void registry_stop(struct registry *registry)
                 struct registry_endpoint *endpoint = &registry->endpoints[i];
 
                 if (endpoint->daemon)
-                        MHD_stop_daemon(endpoint->daemon);
+                        http_library()->MHD_stop_daemon(endpoint->daemon);
                 endpoint->daemon = NULL;
                 fd_clear(&endpoint->fd);
         }

@@ -117,9 +117,15 @@ struct registry_config {
 struct registry;
 
 /*
+ * Does what the first registry of a process takes: libraries are loaded. For a process that will fork others, which
+ * start registries. Returns 0, or -ELIBACC with @error of class `local`.
+ */
+int registry_prepare(struct cip_error *error);
+
+/*
  * Starts it; when this returns it serves. Returns 0, or a negative errno with @error of class `local`:
  * -EADDRINUSE and such for a port, -EINVAL for a config that makes no sense, -ENOENT and others for an image
- * that cannot be read. The caller's signals are left alone: none is delivered to the registry's threads.
+ * that cannot be read, -ELIBACC for a library that is not there. The caller's signals are left alone: none is delivered to the registry's threads.
  */
 int registry_start(const struct registry_config *config, struct registry **ret, struct cip_error *error);
 

@@ -44,7 +44,7 @@ static char *headers_text(struct MHD_Connection *connection, const char *name)
 
         if (!joined.stream)
                 return NULL;
-        MHD_get_connection_values(connection, MHD_HEADER_KIND, join, &joined);
+        http_library()->MHD_get_connection_values(connection, MHD_HEADER_KIND, join, &joined);
         text = memstream_close(joined.stream, &text);
         return text ? registry_log_text(text) : NULL;
 }
@@ -68,13 +68,14 @@ static char *subject_of(const gnutls_datum_t *der)
 static char *client_certificate(struct MHD_Connection *connection)
 {
         const union MHD_ConnectionInfo *info =
-                MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+                http_library()->MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
         gnutls_session_t session = info ? info->tls_session : NULL;
         const gnutls_datum_t *chain;
         unsigned n = 0, status = 1;
 
-        chain = session ? gnutls_certificate_get_peers(session, &n) : NULL;
-        if (!chain || n == 0 || gnutls_certificate_verify_peers2(session, &status) < 0 || status != 0)
+        chain = session ? http_library()->gnutls_certificate_get_peers(session, &n) : NULL;
+        if (!chain || n == 0 || http_library()->gnutls_certificate_verify_peers2(session, &status) < 0 ||
+            status != 0)
                 return strdup("");
         return subject_of(&chain[0]);
 }
@@ -159,7 +160,7 @@ static enum MHD_Result upload(struct registry_exchange *exchange, const char *da
         if (exchange->uploaded > FORM_MAX)
                 exchange->form_too_large = true;
         else if (exchange->form)
-                (void)MHD_post_process(exchange->form, data, *size);
+                (void)http_library()->MHD_post_process(exchange->form, data, *size);
         *size = 0;
         return MHD_YES;
 }
@@ -209,7 +210,7 @@ static int match_rule(struct registry_exchange *exchange)
 static void exchange_free(struct registry_exchange *exchange)
 {
         if (exchange->form)
-                MHD_destroy_post_processor(exchange->form);
+                http_library()->MHD_destroy_post_processor(exchange->form);
         for (size_t i = 0; i < FORM_FIELDS; i++) {
                 if (exchange->fields[i])
                         explicit_bzero(exchange->fields[i], strlen(exchange->fields[i]));
@@ -240,7 +241,8 @@ static struct registry_exchange *exchange_new(struct registry_endpoint *endpoint
         }
         /* NULL where it is no form: then it has no fields. */
         if (exchange->record.kind == REGISTRY_TOKEN && !strcmp(method, "POST"))
-                exchange->form = MHD_create_post_processor(connection, 4096, take_field, exchange);
+                exchange->form =
+                        http_library()->MHD_create_post_processor(connection, 4096, take_field, exchange);
         return exchange;
 }
 

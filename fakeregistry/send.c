@@ -24,8 +24,8 @@
 
 static int connection_fd(const struct registry_exchange *exchange)
 {
-        const union MHD_ConnectionInfo *info =
-                MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        const union MHD_ConnectionInfo *info = http_library()->MHD_get_connection_info(
+                exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
         return info ? info->connect_fd : -1;
 }
@@ -45,12 +45,13 @@ static int wait_ms(struct registry_exchange *exchange, uint64_t ms)
         exchange->patience_ms -= ms;
         deadline = deadline_in_ms(ms);
         /* Our waiting is no silence of the client: without this the connection would count as idle. */
-        (void)MHD_set_connection_option(exchange->connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
+        (void)http_library()->MHD_set_connection_option(exchange->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                                                        0U);
         do {
                 n = poll(fds, ARRAY_SIZE(fds), deadline_poll_ms(deadline));
         } while (n < 0 && errno == EINTR);
-        (void)MHD_set_connection_option(exchange->connection, MHD_CONNECTION_OPTION_TIMEOUT,
-                                        (unsigned)exchange->registry->config.limits.idle_s);
+        (void)http_library()->MHD_set_connection_option(exchange->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                                                        (unsigned)exchange->registry->config.limits.idle_s);
         if (n <= 0)
                 return n < 0 ? -errno : 0;
         if (fds[0].revents)
@@ -256,7 +257,8 @@ static int change_headers(struct registry_exchange *exchange)
 static int apply_range(struct registry_exchange *exchange)
 {
         struct registry_answer *answer = &exchange->answer;
-        const char *range = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "Range");
+        const char *range =
+                http_library()->MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "Range");
         uint64_t size = answer->content.size;
         char text[100];
         int r;
@@ -292,15 +294,15 @@ static int change(struct registry_exchange *exchange)
 
 static ssize_t write_some(struct registry_exchange *exchange, const char *data, size_t len)
 {
-        const union MHD_ConnectionInfo *info =
-                MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        const union MHD_ConnectionInfo *info = http_library()->MHD_get_connection_info(
+                exchange->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
         ssize_t n;
 
         if (!info || !info->tls_session) {
                 n = send(connection_fd(exchange), data, len, MSG_NOSIGNAL);
                 return n < 0 ? -errno : n;
         }
-        n = gnutls_record_send(info->tls_session, data, len);
+        n = http_library()->gnutls_record_send(info->tls_session, data, len);
         if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED)
                 return -EAGAIN;
         return n < 0 ? -EIO : n;
@@ -331,7 +333,8 @@ static char *head_text(const struct registry_answer *answer)
 
         if (!stream)
                 return NULL;
-        fprintf(stream, "HTTP/1.1 %u %s\r\n", answer->status, MHD_get_reason_phrase_for(answer->status));
+        fprintf(stream, "HTTP/1.1 %u %s\r\n", answer->status,
+                http_library()->MHD_get_reason_phrase_for(answer->status));
         for (size_t i = 0; i < answer->n_headers; i++)
                 fprintf(stream, "%s: %s\r\n", answer->headers[i].name, answer->headers[i].value);
         fprintf(stream, "Content-Length: %" PRIu64 "\r\n\r\n", answer->length);
@@ -364,8 +367,8 @@ static bool add_headers(struct MHD_Response *response, const struct registry_ans
         bool added = true;
 
         for (size_t i = 0; i < answer->n_headers; i++)
-                added &= MHD_add_response_header(response, answer->headers[i].name, answer->headers[i].value) ==
-                         MHD_YES;
+                added &= http_library()->MHD_add_response_header(response, answer->headers[i].name,
+                                                                 answer->headers[i].value) == MHD_YES;
         return added;
 }
 
@@ -380,8 +383,8 @@ static bool set_false_length(struct MHD_Response *response, uint64_t length)
         char text[30];
 
         snprintf(text, sizeof(text), "%" PRIu64, length);
-        return MHD_set_response_options(response, flags, MHD_RO_END) == MHD_YES &&
-               MHD_add_response_header(response, "Content-Length", text) == MHD_YES;
+        return http_library()->MHD_set_response_options(response, flags, MHD_RO_END) == MHD_YES &&
+               http_library()->MHD_add_response_header(response, "Content-Length", text) == MHD_YES;
 }
 
 enum MHD_Result registry_send(struct registry_exchange *exchange)
@@ -395,15 +398,16 @@ enum MHD_Result registry_send(struct registry_exchange *exchange)
                 return MHD_NO;
         if (act->raw || (act->cut.there && act->cut.in_headers))
                 return send_by_hand(exchange);
-        response = MHD_create_response_from_callback(false_length->there ? MHD_SIZE_UNKNOWN
-                                                                         : exchange->answer.length,
-                                                     BLOCK, send_piece, exchange, NULL);
+        response = http_library()->MHD_create_response_from_callback(
+                false_length->there ? MHD_SIZE_UNKNOWN : exchange->answer.length, BLOCK, send_piece, exchange,
+                NULL);
         if (!response)
                 return MHD_NO;
         exchange->record.status = exchange->answer.status;
         if (add_headers(response, &exchange->answer) &&
             (!false_length->there || set_false_length(response, false_length->value)))
-                queued = MHD_queue_response(exchange->connection, exchange->answer.status, response);
-        MHD_destroy_response(response);
+                queued = http_library()->MHD_queue_response(exchange->connection, exchange->answer.status,
+                                                            response);
+        http_library()->MHD_destroy_response(response);
         return queued;
 }

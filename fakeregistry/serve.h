@@ -6,12 +6,11 @@
 #ifndef FAKEREGISTRY_SERVE_H
 #define FAKEREGISTRY_SERVE_H
 
-#include <gnutls/gnutls.h>
-#include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "fakeregistry/access.h"
+#include "fakeregistry/http-library.h"
 #include "fakeregistry/registry.h"
 #include "fakeregistry/store.h"
 

@@ -580,6 +580,27 @@ START_TEST(content_may_be_other_bytes_fewer_or_more)
 }
 END_TEST
 
+START_TEST(a_manifest_may_be_longer_and_have_another_status)
+{
+        static const struct registry_rule rules[] = {
+                {.when = {.nth = 1}, .act = {.lengthen_by = 3}},
+                {.when = {.nth = 2}, .act = {.status = 206}},
+        };
+        struct answer good CLEANUP_ANSWER = {0}, longer CLEANUP_ANSWER = {0}, other CLEANUP_ANSWER = {0};
+
+        start();
+        good = ask("GET /v2/app/manifests/v1");
+        ck_assert_ok(registry_set_rules(registry, rules, ARRAY_SIZE(rules)));
+        longer = ask("GET /v2/app/manifests/v1");
+        ck_assert_uint_eq(longer.body_len, good.body_len + 3);
+        ck_assert_mem_eq(longer.body, good.body, good.body_len);
+        ck_assert_mem_eq(longer.body + good.body_len, "\0\0", 3);
+        other = ask("GET /v2/app/manifests/v1");
+        ck_assert_int_eq(other.status, 206);
+        ck_assert_str_eq(other.body, good.body);
+}
+END_TEST
+
 START_TEST(a_stall_ends_by_itself_and_a_drip_takes_its_time)
 {
         static const struct registry_rule rules[] = {
@@ -913,6 +934,7 @@ int main(void)
         tcase_add_test(tcase, an_error_is_the_one_that_the_rule_wants);
         tcase_add_test(tcase, a_connection_is_cut_where_the_rule_wants_it);
         tcase_add_test(tcase, content_may_be_other_bytes_fewer_or_more);
+        tcase_add_test(tcase, a_manifest_may_be_longer_and_have_another_status);
         tcase_add_test(tcase, a_stall_ends_by_itself_and_a_drip_takes_its_time);
         tcase_add_test(tcase, a_stall_ends_when_the_client_leaves_or_the_registry_stops);
         tcase_add_test(tcase, a_redirect_leads_to_the_listener_that_it_names);

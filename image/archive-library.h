@@ -33,7 +33,7 @@
         X(archive_read_data_block)                 \
         X(archive_read_free)                       \
         X(archive_read_new)                        \
-        X(archive_read_next_header)                \
+        X(archive_read_next_header2)               \
         X(archive_read_open)                       \
         X(archive_read_open_fd)                    \
         X(archive_read_support_filter_bzip2)       \

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "image/local-error.h"
 #include "protocol/message.h"
 
@@ -439,6 +440,9 @@ static const struct {
         {"\xe2\x80\xa9", "\\u2029", 3},
 };
 
+/* The first bytes of those. */
+static const bool begins_escape[256] = {['<'] = true, ['>'] = true, ['&'] = true, [0xe2] = true};
+
 int json_format_go(struct json_object *json, char **ret, size_t *ret_len)
 {
         size_t len = strlen("null"), n = 0;
@@ -449,12 +453,16 @@ int json_format_go(struct json_object *json, char **ret, size_t *ret_len)
         if (!out)
                 return -ENOMEM;
         for (size_t i = 0; i < len;) {
-                size_t e;
+                size_t run = text_run_until(text + i, len - i, begins_escape), e = 0;
 
-                for (e = 0; e < ARRAY_SIZE(go_escapes); e++) {
-                        if (strncmp(text + i, go_escapes[e].raw, go_escapes[e].raw_len) == 0)
-                                break;
-                }
+                memcpy(out + n, text + i, run);
+                n += run;
+                i += run;
+                if (i == len)
+                        break;
+                while (e < ARRAY_SIZE(go_escapes) &&
+                       strncmp(text + i, go_escapes[e].raw, go_escapes[e].raw_len) != 0)
+                        e++;
                 if (e == ARRAY_SIZE(go_escapes)) {
                         out[n++] = text[i++];
                         continue;

@@ -28,7 +28,7 @@ struct tarfile_reader {
         bool is_short; /* less than one header */
         struct archive_library library;
         struct archive *archive;     /* NULL before the first entry */
-        struct archive_entry *entry; /* borrowed from it */
+        struct archive_entry *entry; /* ours: libarchive does not look whether it got memory for its own */
         char *name, *clean, *target;
 };
 
@@ -81,7 +81,10 @@ static int open_archive(struct tarfile_reader *reader, struct cip_error *error)
 
         if (r < 0)
                 return r;
-        reader->archive = library->archive_read_new();
+        if (!reader->entry)
+                reader->entry = library->archive_entry_new();
+        if (reader->entry)
+                reader->archive = library->archive_read_new();
         if (!reader->archive)
                 return no_memory(error);
         support_filters(library, reader->archive);
@@ -115,6 +118,8 @@ void tarfile_reader_free(struct tarfile_reader *reader)
 {
         if (!reader)
                 return;
+        if (reader->entry)
+                reader->library.archive_entry_free(reader->entry);
         if (reader->archive)
                 reader->library.archive_read_free(reader->archive);
         fd_close(reader->fd);
@@ -185,7 +190,7 @@ int tarfile_reader_next(struct tarfile_reader *reader, struct tarfile_item *ret,
 
         if (r < 0)
                 return r;
-        r = reader->library.archive_read_next_header(reader->archive, &reader->entry);
+        r = reader->library.archive_read_next_header2(reader->archive, reader->entry);
         if (r == ARCHIVE_EOF)
                 return 0;
         if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
@@ -274,17 +279,20 @@ static int copy_decompressed(struct tarfile_reader *reader, int fd, uint64_t *re
         const struct archive_library *library = &reader->library;
         struct inner inner = {.reader = reader};
         struct archive *raw = library->archive_read_new();
-        struct archive_entry *entry;
+        struct archive_entry *entry = library->archive_entry_new();
         int r;
 
-        if (!raw)
+        if (!raw || !entry) {
+                library->archive_entry_free(entry);
+                library->archive_read_free(raw);
                 return no_memory(error);
+        }
         support_filters(library, raw);
         library->archive_read_support_format_raw(raw);
         library->archive_read_support_format_empty(raw);
         r = library->archive_read_open(raw, &inner, NULL, read_inner, NULL);
         if (r == ARCHIVE_OK)
-                r = library->archive_read_next_header(raw, &entry);
+                r = library->archive_read_next_header2(raw, entry);
         if (r == ARCHIVE_EOF) {
                 *ret_size = 0;
                 r = 0;
@@ -293,6 +301,7 @@ static int copy_decompressed(struct tarfile_reader *reader, int fd, uint64_t *re
         } else {
                 r = archive_failed(reader, raw, error);
         }
+        library->archive_entry_free(entry);
         library->archive_read_free(raw);
         if (inner.failed && error)
                 *error = inner.error;

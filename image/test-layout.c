@@ -299,6 +299,13 @@ START_TEST(a_broken_index_is_refused_and_left_as_it_is)
         put_file("index.json", "{\"schemaVersion\":1}");
         ck_assert_errno(layout_open(path, &layout, &error), -EBADMSG);
         ck_assert_ptr_nonnull(strstr(error.message, "it is no index"));
+        put_file("index.json",
+                 "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\","
+                 "\"config\":{\"mediaType\":\"a/b\",\"size\":0,\"digest\":\"sha256:"
+                 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"},\"layers\":[]}");
+        ck_assert_ok(layout_create(path, &layout, NULL));
+        ck_assert_errno(add(layout, "x", "tag", &error), -EBADMSG);
+        ck_assert_ptr_nonnull(strstr(error.message, "it is no index"));
 }
 END_TEST
 

@@ -15,12 +15,10 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "protocol/json-grammar.h"
 
 /* A reply holds a list of objects at the most; one that is nested deeper is hostile. */
 #define REPLY_DEPTH 32
-
-/* Go's encoding/json gives up past this. */
-#define REQUEST_DEPTH 10000
 
 DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
 
@@ -38,142 +36,43 @@ static const char *json_word(struct json_object *object)
         return words[json_object_get_type(object)];
 }
 
-/* The bytes that find_laxity has to look at; most are not. */
-static const bool is_telling[256] = {
-        [0x00 ... 0x1f] = true, ['"'] = true, ['\\'] = true, ['.'] = true, ['0'] = true, ['I'] = true,
-        ['N'] = true,           ['['] = true, [']'] = true,  ['{'] = true, ['}'] = true, [0x80 ... 0xff] = true,
-};
-
-static bool is_digit_at(const char *data, size_t len, size_t i)
-{
-        return i < len && isdigit((unsigned char)data[i]);
-}
-
-/* Whether the 0 at @i opens a number: not one behind digits, a point or an exponent's sign. */
-static bool opens_number(const char *data, size_t i)
-{
-        size_t before = i;
-
-        if (before > 0 && (data[before - 1] == '-' || data[before - 1] == '+'))
-                before--;
-        return before == 0 || !(isdigit((unsigned char)data[before - 1]) || strchr(".eE", data[before - 1]));
-}
-
-/*
- * Finds what json-c lets pass, even when it is strict, and JSON does not: bytes that are no UTF-8, control
- * characters in strings, NaN and Infinity, a point without digits on both sides, a 0 before another digit; and
- * nesting past @depth. Returns its offset, or @len, and how deep what is before it nests at most.
- */
-static size_t find_laxity(const char *data, size_t len, int depth, int *ret_deepest)
-{
-        bool in_string = false;
-        int level = 0, deepest = 0;
-        size_t i, step;
-
-        for (i = 0; i < len; i += step) {
-                unsigned char c = (unsigned char)data[i];
-                uint32_t code;
-
-                step = 1;
-                if (!is_telling[c])
-                        continue;
-                if (c >= 0x80) {
-                        step = utf8_character(data + i, len - i, &code);
-                        if (step == 0)
-                                break;
-                } else if (in_string) {
-                        if (c < 0x20)
-                                break;
-                        if (c == '\\')
-                                step = 2;
-                        in_string = c != '"';
-                } else if (c == '"') {
-                        in_string = true;
-                } else if (c == 'N' || c == 'I') {
-                        break;
-                } else if (c == '.') {
-                        if (i == 0 || !is_digit_at(data, len, i - 1) || !is_digit_at(data, len, i + 1))
-                                break;
-                } else if (c == '0') {
-                        if (is_digit_at(data, len, i + 1) && opens_number(data, i))
-                                break;
-                } else if (c == '[' || c == '{') {
-                        if (level == depth)
-                                break;
-                        if (++level > deepest)
-                                deepest = level;
-                } else if (c == ']' || c == '}') {
-                        level--;
-                }
-        }
-        *ret_deepest = deepest;
-        return i < len ? i : len;
-}
-
-/* Continues with the NUL that tells json-c that a number has ended, and wants all to be read. */
-static enum json_tokener_error tokenize(struct json_tokener *tokener, const char *data, size_t len,
-                                        struct json_object **ret, size_t *ret_offset)
-{
-        struct json_object *object = json_tokener_parse_ex(tokener, data, (int)len);
-        enum json_tokener_error error = json_tokener_get_error(tokener);
-
-        *ret_offset = json_tokener_get_parse_end(tokener);
-        if (error == json_tokener_continue) {
-                object = json_tokener_parse_ex(tokener, "", 1);
-                error = json_tokener_get_error(tokener);
-                *ret_offset = len;
-        }
-        if (error == json_tokener_success && *ret_offset != len) {
-                json_object_put(object);
-                return json_tokener_error_parse_unexpected;
-        }
-        *ret = object;
-        return error;
-}
-
 int json_parse(const char *data, size_t len, int depth, struct json_object **ret, struct cip_error *error)
 {
-        int deepest;
-        size_t offset, lax = find_laxity(data, len, depth, &deepest);
-        /*
-         * json-c takes memory for each level before it has seen one. Two more than it may see, as it counts
-         * what is in the innermost value too.
-         */
-        CLEANUP(cleanup_json_tokener_free) struct json_tokener *tokener = json_tokener_new_ex(deepest + 2);
-        struct json_object *object = NULL;
-        enum json_tokener_error failure;
+        CLEANUP(cleanup_json_tokener_free) struct json_tokener *tokener = NULL;
+        struct json_judgement judged = json_judge(data, len, depth);
+        struct json_object *object;
         int kept = errno;
 
-        if (!tokener)
-                return error_set(error, CIP_ERROR_LOCAL, -ENOMEM, "out of memory");
         if (len >= INT32_MAX - 64)
                 return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "JSON of %zu bytes is too large", len);
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+        if (!judged.whole && judged.right == len)
+                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "unexpected end of JSON input");
+        if (!judged.whole)
+                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "invalid JSON at byte %zu", judged.right);
+        /*
+         * It takes memory for each level before it has seen one. Two more than there are, as it counts what is in
+         * the innermost value too.
+         */
+        tokener = json_tokener_new_ex(judged.deepest + 2);
         /*
          * When it has no memory json-c says anything: success with half a text, or that the text is wrong. A
          * string that it cannot collect is cut in silence, so that room for the longest is made here.
          */
-        if (printbuf_memset(tokener->pb, 0, 0, (int)lax + 1) < 0)
+        if (!tokener || printbuf_memset(tokener->pb, 0, 0, (int)len + 1) < 0)
                 return error_set(error, CIP_ERROR_LOCAL, -ENOMEM, "out of memory");
         printbuf_reset(tokener->pb);
         errno = 0;
-        failure = tokenize(tokener, data, lax, &object, &offset);
-        if (errno == ENOMEM) {
-                if (failure == json_tokener_success)
-                        json_object_put(object);
+        object = json_tokener_parse_ex(tokener, data, (int)len);
+        /* A number may go on, until there is a byte that is none of it. */
+        if (json_tokener_get_error(tokener) == json_tokener_continue)
+                object = json_tokener_parse_ex(tokener, "", 1);
+        if (errno == ENOMEM || json_tokener_get_error(tokener) != json_tokener_success) {
+                json_object_put(object);
                 return error_set(error, CIP_ERROR_LOCAL, -ENOMEM, "out of memory");
         }
         errno = kept;
-        if (failure == json_tokener_success && lax == len) {
-                *ret = object;
-                return 0;
-        }
-        if (failure == json_tokener_success)
-                json_object_put(object);
-        if (lax == len && offset >= len)
-                return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "unexpected end of JSON input");
-        return error_set(error, CIP_ERROR_PROTOCOL, -EBADMSG, "invalid JSON at byte %zu",
-                         offset < lax ? offset : lax);
+        *ret = object;
+        return 0;
 }
 
 bool json_get_uint(struct json_object *object, uint64_t max, uint64_t *ret)
@@ -340,15 +239,16 @@ static char *replace_invalid_utf8(const char *data, size_t len, size_t *ret_len)
 
         if (!copy)
                 return NULL;
-        for (size_t in = 0; in < len;) {
-                uint32_t code;
-                size_t n = text_ascii_run(data + in, len - in);
+        for (size_t in = 0; in < len; in++) {
+                size_t n = text_utf8_run(data + in, len - in);
 
-                if (n == 0)
-                        n = utf8_character(data + in, len - in, &code);
-                memcpy(copy + out, n ? data + in : "\xef\xbf\xbd", n ? n : 3);
-                out += n ? n : 3;
-                in += n ? n : 1;
+                memcpy(copy + out, data + in, n);
+                in += n;
+                out += n;
+                if (in == len)
+                        break;
+                memcpy(copy + out, "\xef\xbf\xbd", 3);
+                out += 3;
         }
         copy[out] = '\0';
         *ret_len = out;
@@ -427,7 +327,7 @@ int request_parse(const char *data, size_t len, struct request *ret, struct cip_
                         return -ENOMEM;
                 data = valid;
         }
-        r = json_parse(data, len, REQUEST_DEPTH, &object, error);
+        r = json_parse(data, len, JSON_DEPTH_MAX, &object, error);
         if (r < 0)
                 return r;
         /* A lone null is an empty request, as it leaves every member as it was. */
