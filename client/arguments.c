@@ -40,6 +40,7 @@ const struct command commands[COMMANDS] = {
         [COMMAND_PULL] = {COMMAND_PULL, "pull", "REF oci:DIR[:TAG]", 2, 2, "Copy an image into an OCI layout.",
                           "Fetches several layers at once, each verified before it gets its name. What an\n"
                           "interrupted pull has finished stays, and the next one goes on from there.\n"
+                          "With --retry it goes on by itself, after a while.\n"
                           "Example: cip pull docker://quay.io/fedora/fedora:latest oci:./fedora:latest"},
         [COMMAND_CALL] =
                 {COMMAND_CALL, "call", "METHOD [ARG ..] [+ METHOD [ARG ..]] ..", 1, SIZE_MAX,
@@ -58,7 +59,8 @@ enum option_kind {
         OPTION_TEXT,    /* const char * */
         OPTION_LIST,    /* const char **, with its size behind it: may be given many times */
         OPTION_SECONDS, /* uint64_t of milliseconds */
-        OPTION_COUNT,   /* uint64_t, 1 to JOBS_MAX */
+        OPTION_JOBS,    /* uint64_t, 1 to JOBS_MAX */
+        OPTION_RETRIES, /* uint64_t, 0 to RETRIES_MAX */
         OPTION_ACTION,  /* enum action, whose value stands in the offset's place */
 };
 
@@ -85,8 +87,10 @@ static const struct option options[] = {
         {"output", 'o', "FILE", OPTION_TEXT, MEMBER(output),
          ONLY(COMMAND_BLOB) | ONLY(COMMAND_MANIFEST) | ONLY(COMMAND_CONFIG), COMPLETION_FILE,
          "write to FILE, which appears when it is whole"},
-        {"jobs", 'j', "N", OPTION_COUNT, MEMBER(jobs), ONLY(COMMAND_PULL), COMPLETION_NONE,
+        {"jobs", 'j', "N", OPTION_JOBS, MEMBER(jobs), ONLY(COMMAND_PULL), COMPLETION_NONE,
          "how many layers are fetched at once (6)"},
+        {"retry", 0, "N", OPTION_RETRIES, MEMBER(retries), ONLY(COMMAND_PULL), COMPLETION_NONE,
+         "how often to try again when the network or the registry fails (0)"},
         {"raw", 0, NULL, OPTION_FLAG, MEMBER(raw), ONLY(COMMAND_CALL), COMPLETION_NONE,
          "every ARG is JSON, and any METHOD is sent"},
         {"json", 0, NULL, OPTION_FLAG, MEMBER(json), 0, COMPLETION_NONE, "print JSON, for programs"},
@@ -210,7 +214,8 @@ static int parse_seconds(const struct option *option, const char *text, uint64_t
         return 0;
 }
 
-static int parse_count(const struct option *option, const char *text, uint64_t *ret, struct cip_error *error)
+static int parse_count(const struct option *option, const char *text, unsigned long least, unsigned long most,
+                       uint64_t *ret, struct cip_error *error)
 {
         char *end;
         unsigned long count;
@@ -218,9 +223,9 @@ static int parse_count(const struct option *option, const char *text, uint64_t *
         assert(text);
         errno = 0;
         count = strtoul(text, &end, 10);
-        if (text[0] < '0' || text[0] > '9' || *end || errno || count < 1 || count > JOBS_MAX)
-                return wrong(error, "--%s wants a number from 1 to %d, not " QUOTED, option->name, JOBS_MAX,
-                             text);
+        if (text[0] < '0' || text[0] > '9' || *end || errno || count < least || count > most)
+                return wrong(error, "--%s wants a number from %lu to %lu, not " QUOTED, option->name, least,
+                             most, text);
         *ret = count;
         return 0;
 }
@@ -267,8 +272,10 @@ static int take_option(const struct option *option, const char *value, struct ar
                 return append(&arguments->decryption_keys, &arguments->n_decryption_keys, value);
         case OPTION_SECONDS:
                 return parse_seconds(option, value, (uint64_t *)(void *)member, error);
-        case OPTION_COUNT:
-                return parse_count(option, value, (uint64_t *)(void *)member, error);
+        case OPTION_JOBS:
+                return parse_count(option, value, 1, JOBS_MAX, (uint64_t *)(void *)member, error);
+        case OPTION_RETRIES:
+                return parse_count(option, value, 0, RETRIES_MAX, (uint64_t *)(void *)member, error);
         case OPTION_ACTION:
                 if (arguments->action == ACTION_RUN)
                         arguments->action = (enum action)option->offset;

@@ -40,6 +40,9 @@ extern const struct command commands[COMMANDS];
 #define JOBS_MAX 64
 #define JOBS_DEFAULT 6
 
+/* The most further attempts that a pull may make. By itself it makes none. */
+#define RETRIES_MAX 100
+
 enum action {
         ACTION_RUN,
         ACTION_HELP,
@@ -66,6 +69,7 @@ struct arguments {
         const char *transcript;
         uint64_t timeout_ms, stall_timeout_ms; /* 0: for ever */
         uint64_t jobs;
+        uint64_t retries; /* further attempts of a pull */
         bool auth_stdin;
         bool no_creds;
         bool tls_verify;

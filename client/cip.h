@@ -54,6 +54,23 @@ enum cip_code {
         CIP_CODE_OTHER,
 };
 
+/* What to make of an error; see cip_error_retry. */
+enum cip_retry {
+        CIP_RETRY_NEVER = 0, /* the same again ends the same */
+        CIP_RETRY_ONCE,      /* data came wrong: once more tells whether it was an accident */
+        CIP_RETRY_LATER,     /* it may pass: again after a while, and a few times */
+};
+
+/*
+ * Whether trying again may help, for each version of the protocol alike. LATER: what the server calls
+ * retryable, or by its words a registry that is busy (status 408, 429, 500, 502, 503, 504), a connection that
+ * was refused, reset, cut or too slow; and class TRANSPORT, the end of a session that had been opened. ONCE:
+ * data that does not match its digest or size, here or in the server, and a malformed reply. NEVER: all else,
+ * so a refusal for lack of credentials or rights, by the signature policy, or since something does not exist,
+ * and class LOCAL. docs/protocol.md#error-codes
+ */
+CIP_PUBLIC enum cip_retry cip_error_retry(const struct cip_error *error);
+
 /* The library's version, "MAJOR.MINOR.PATCH". Static text. */
 CIP_PUBLIC const char *cip_version(void);
 

@@ -214,7 +214,7 @@ struct data {
         unsigned pipes;
         uint64_t bytes;
         char digest[DIGEST_TEXT_SIZE];
-        char *shown; /* its beginning */
+        char *shown; /* its beginning; NULL: there was no memory for it */
         size_t n_shown;
 };
 
@@ -229,7 +229,7 @@ static int read_data(struct cip_blob *blob, struct data *data, struct cip_error 
         CLEANUP(cleanup_digest_free) struct digest *digest = NULL;
         ssize_t n;
 
-        data->shown = malloc(SHOWN_MAX + 1);
+        data->shown = calloc(1, SHOWN_MAX + 1);
         if (!buffer || !data->shown || digest_new(DIGEST_SHA256, &digest) < 0)
                 return error_set(error, CIP_ERROR_LOCAL, -ENOMEM, "out of memory");
         while ((n = cip_blob_read(blob, buffer, SHOWN_MAX, error)) > 0) {
@@ -242,7 +242,6 @@ static int read_data(struct cip_blob *blob, struct data *data, struct cip_error 
                 data->n_shown += more;
                 data->bytes += (uint64_t)n;
         }
-        data->shown[data->n_shown] = '\0';
         if (n == 0 && digest_finish(digest, data->digest) < 0)
                 return error_set(error, CIP_ERROR_LOCAL, -ENOMEM, "out of memory");
         return (int)n;
@@ -251,7 +250,7 @@ static int read_data(struct cip_blob *blob, struct data *data, struct cip_error 
 /* Whether the beginning of the data is text that people and JSON can take: what would be shown as it is. */
 static bool is_text(const struct data *data)
 {
-        if (data->bytes != data->n_shown)
+        if (!data->shown || data->bytes != data->n_shown)
                 return false;
         for (size_t i = 0, n; i < data->n_shown; i += n) {
                 uint32_t code;

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,6 +23,7 @@
 #include "client/command.h"
 #include "client/pull.h"
 #include "client/quantity.h"
+#include "client/retry.h"
 #include "image/layout.h"
 #include "image/manifest.h"
 #include "image/source.h"
@@ -34,8 +36,10 @@ struct target {
         char *path, *tag;
         struct layout *layout;
         char manifest_digest[DIGEST_TEXT_SIZE]; /* of the bytes that are kept */
+        char first_digest[DIGEST_TEXT_SIZE];    /* that the server gave in the first attempt; "": none yet */
         bool converted;
         struct pulled pulled;
+        struct retry retry;
         uint64_t started_ns;
 };
 
@@ -135,8 +139,11 @@ static int make_parents(const char *path, struct cip_error *error)
 
 static int open_target(struct target *target, struct cip_error *error)
 {
-        int r = make_parents(target->path, error);
+        int r;
 
+        if (target->layout)
+                return 0;
+        r = make_parents(target->path, error);
         if (r < 0)
                 return r;
         r = layout_create(target->path, &target->layout, error);
@@ -192,6 +199,20 @@ static int add_to_index(struct target *target, const struct manifest *manifest, 
                                    platform.architecture && platform.os ? &platform : NULL, error);
 }
 
+/* All attempts are for the same image: what a tag stands for may change between them. */
+static int judge_same(struct target *target, const char *reference, const char *digest, struct cip_error *error)
+{
+        if (!*target->first_digest)
+                snprintf(target->first_digest, sizeof(target->first_digest), "%s", digest);
+        if (!strcmp(target->first_digest, digest))
+                return 0;
+        return error_set(
+                error, CIP_ERROR_REMOTE, -ESTALE,
+                "'%s' is another image than in the first attempt: it was %s, and now is %s; pull again to "
+                "have that one",
+                reference, target->first_digest, digest);
+}
+
 static int pull_image(struct context *context, struct cip_image *image, struct target *target,
                       struct cip_error *error)
 {
@@ -201,6 +222,9 @@ static int pull_image(struct context *context, struct cip_image *image, struct t
         size_t len, config_len;
         int r = cip_image_manifest(image, &text, &len, &digest, error);
 
+        if (r < 0)
+                return r;
+        r = judge_same(target, context->arguments->operands[0], digest, error);
         if (r < 0)
                 return r;
         target->converted = !cip_image_manifest_verified(image);
@@ -217,8 +241,8 @@ static int pull_image(struct context *context, struct cip_image *image, struct t
         if (r == 0)
                 r = keep(target->layout, manifest->config.digest, config, config_len, config_digest, error);
         if (r == 0)
-                r = pull_layers(image, manifest, target->layout, context->arguments->jobs, &target->pulled,
-                                error);
+                r = pull_layers(image, manifest, target->layout, context->arguments->jobs, &target->retry,
+                                &target->pulled, error);
         if (r == 0)
                 r = keep(target->layout, digest, text, len, target->manifest_digest, error);
         if (r == 0)
@@ -228,16 +252,26 @@ static int pull_image(struct context *context, struct cip_image *image, struct t
 
 /* ---- the end ---- */
 
-/* What helps after a failure that another attempt may get over. */
-static void add_hint(const struct target *target, int r, struct cip_error *error)
+/* Whether the same command, given later, may get over a failure. */
+static bool may_pass(const struct cip_error *error)
+{
+        return error->error_class == CIP_ERROR_LOCAL || cip_error_retry(error) == CIP_RETRY_LATER;
+}
+
+/* How often it was tried, and what helps after a failure that another attempt may get over. */
+static void add_hint(const struct context *context, const struct target *target, int r, struct cip_error *error)
 {
         bool full = r == -ENOSPC || r == -EDQUOT || r == -EFBIG;
+        bool by_itself = cip_error_retry(error) == CIP_RETRY_LATER && target->retry.attempts == 1;
 
-        if (!target->layout || error->error_class == CIP_ERROR_PROTOCOL ||
-            (error->error_class == CIP_ERROR_REMOTE && error->code != CIP_CODE_RETRYABLE))
-                return;
-        error_append(error, "; the layers that are whole are kept: %sthe same command goes on from there",
-                     full ? "make room, and " : "");
+        if (target->retry.attempt > 1 && r != -ECANCELED)
+                error_append(error, "; %" PRIu64 " attempts were made", target->retry.attempt);
+        if (target->layout && may_pass(error))
+                error_append(error,
+                             "; the layers that are whole are kept: %sthe same command goes on from there",
+                             full ? "make room, and " : "");
+        if (by_itself && !context->session_failed)
+                error_append(error, "; --retry N tries again by itself");
 }
 
 static int report(struct context *context, const struct target *target, struct cip_error *error)
@@ -246,6 +280,7 @@ static int report(struct context *context, const struct target *target, struct c
         const struct pulled *pulled = &target->pulled;
         double seconds = (double)(monotonic_ns() - target->started_ns) / 1e9;
         char fetched[QUANTITY_TEXT_SIZE], all[QUANTITY_TEXT_SIZE], took[QUANTITY_TEXT_SIZE];
+        char attempts[40] = "";
         CLEANUP(cleanup_free) char *line = NULL;
         int len;
 
@@ -263,12 +298,16 @@ static int report(struct context *context, const struct target *target, struct c
                 json_add_member(json, "layers_fetched", json_object_new_int64((int64_t)pulled->fetched));
                 json_add_member(json, "bytes", json_object_new_int64((int64_t)pulled->bytes));
                 json_add_member(json, "bytes_fetched", json_object_new_int64((int64_t)pulled->bytes_fetched));
+                json_add_member(json, "attempts", json_object_new_int64((int64_t)target->retry.attempt));
                 json_add_member(json, "seconds", json_object_new_double_s(seconds, digits));
                 return output_json(context, json, error);
         }
-        len = asprintf(&line, "%s\n%zu layers, %s; fetched %zu of them, %s, in %s%s\n", target->manifest_digest,
-                       pulled->layers, size_text((int64_t)pulled->bytes, all), pulled->fetched,
-                       size_text((int64_t)pulled->bytes_fetched, fetched), duration_text(seconds, took),
+        if (target->retry.attempt > 1)
+                snprintf(attempts, sizeof(attempts), " and %" PRIu64 " attempts", target->retry.attempt);
+        len = asprintf(&line, "%s\n%zu layers, %s; fetched %zu of them, %s, in %s%s%s\n",
+                       target->manifest_digest, pulled->layers, size_text((int64_t)pulled->bytes, all),
+                       pulled->fetched, size_text((int64_t)pulled->bytes_fetched, fetched),
+                       duration_text(seconds, took), attempts,
                        target->converted ? "; the server converted the image to OCI" : "");
         if (len < 0) {
                 line = NULL;
@@ -277,19 +316,50 @@ static int report(struct context *context, const struct target *target, struct c
         return output_write(context, line, (size_t)len, error);
 }
 
+/* ---- attempts ---- */
+
+static int attempt(struct context *context, struct target *target, struct opened *opened,
+                   struct cip_error *error)
+{
+        int r = opened_open(context, context->arguments->operands[0], opened, error);
+
+        return r < 0 ? r : pull_image(context, opened->image, target, error);
+}
+
+/*
+ * Attempts, until one brings the image or there is no sense in another one. A server that only said no goes on,
+ * and keeps the image open; after everything else there is a new one.
+ */
+static int pull(struct context *context, struct target *target, struct opened *opened, struct cip_error *error)
+{
+        for (;;) {
+                int r = attempt(context, target, opened, error);
+
+                if (r == 0 || context->session_failed || !retry_takes(&target->retry, error))
+                        return r;
+                if (error->error_class != CIP_ERROR_REMOTE)
+                        opened_clear(opened);
+                r = retry_wait(&target->retry, context->cancel_fd, is_lively(STDERR_FILENO), error);
+                if (r < 0)
+                        return r;
+        }
+}
+
 int command_pull(struct context *context, struct cip_error *error)
 {
-        CLEANUP(target_clear) struct target target = {.started_ns = monotonic_ns()};
+        CLEANUP(target_clear)
+        struct target target = {
+                .started_ns = monotonic_ns(),
+                .retry = {.attempts = context->arguments->retries + 1, .attempt = 1},
+        };
         CLEANUP(opened_clear) struct opened opened = {0};
         int r = parse_target(context->arguments->operands[1], &target, error);
 
-        if (r == 0)
-                r = opened_open(context, context->arguments->operands[0], &opened, error);
         if (r < 0)
                 return r;
-        r = pull_image(context, opened.image, &target, error);
+        r = pull(context, &target, &opened, error);
         if (r < 0) {
-                add_hint(&target, r, error);
+                add_hint(context, &target, r, error);
                 return r;
         }
         r = opened_close(&opened, error);

@@ -37,9 +37,9 @@ int opened_open(struct context *context, const char *reference, struct opened *r
 {
         int r = judge_reference(reference, error);
 
-        if (r == 0)
+        if (r == 0 && !ret->session)
                 r = context_open_session(context, &ret->session, error);
-        if (r == 0)
+        if (r == 0 && !ret->image)
                 r = cip_image_open(ret->session, reference, &ret->image, error);
         return r;
 }

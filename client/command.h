@@ -19,6 +19,7 @@
 struct context {
         const struct arguments *arguments;
         struct cip_options *options;
+        int cancel_fd;       /* readable once the user wants it to end; borrowed */
         bool session_failed; /* the server could not be started, or did not agree on the protocol */
         bool reader_is_gone; /* standard output is a pipe that nobody reads any more */
 };
@@ -34,7 +35,10 @@ struct opened {
         struct cip_image *image;
 };
 
-/* Starts the server and opens @reference. Fills in @ret in any case; see opened_clear. */
+/*
+ * Starts the server and opens @reference, unless that is so already. Fills in @ret in any case; see
+ * opened_clear.
+ */
 int opened_open(struct context *context, const char *reference, struct opened *ret, struct cip_error *error);
 
 /* Ends both well. */

@@ -225,6 +225,7 @@ static int make_options(struct context *context, struct cip_error *error)
                 r = watch_signals(error);
         if (r == 0)
                 r = cip_options_set_cancel_fd(options, cancel_fd);
+        context->cancel_fd = cancel_fd;
         return r;
 }
 

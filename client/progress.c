@@ -10,10 +10,14 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
+#include "base/text.h"
 #include "client/quantity.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S 1e9
+
+/* Bytes of a line at most. */
+#define LINE_ROOM 300
 
 void progress_begin(struct progress *progress, bool lively)
 {
@@ -55,25 +59,35 @@ static void measure(struct progress *progress, uint64_t now, uint64_t bytes)
         progress->rate_bytes = bytes;
 }
 
-void progress_draw(struct progress *progress, const struct standing *standing)
+void progress_say(struct progress *progress, const char *text)
 {
         struct winsize window = {0};
-        char text[300], line[sizeof(text) + 16];
+        char line[LINE_ROOM + 16];
+        size_t width = 80, most;
+        int n;
+
+        if (!progress->lively)
+                return;
+        if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 10)
+                width = window.ws_col;
+        most = strnlen(text, (width < LINE_ROOM ? width : LINE_ROOM) - 1);
+        n = snprintf(line, sizeof(line), "\r%.*s\033[K", (int)text_utf8_run(text, most), text);
+        /* A terminal that is gone is noticed by nobody, and stops no pull. */
+        if (n > 0 && write(STDERR_FILENO, line, (size_t)n) < 0)
+                progress->lively = false;
+        progress->shown = true;
+}
+
+void progress_draw(struct progress *progress, const struct standing *standing)
+{
+        char text[LINE_ROOM];
         uint64_t now = monotonic_ns();
-        int width = 80, n;
 
         if (!progress->lively ||
             (progress->shown && now - progress->drawn_ns < PROGRESS_INTERVAL_MS * NS_PER_MS))
                 return;
         measure(progress, now, standing->bytes_done);
-        if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 10)
-                width = window.ws_col;
-        progress_text(standing, progress->rate, text, sizeof(text));
-        n = snprintf(line, sizeof(line), "\r%.*s\033[K", width - 1, text);
-        /* A terminal that is gone is noticed by nobody, and stops no pull. */
-        if (n > 0 && write(STDERR_FILENO, line, (size_t)n) < 0)
-                progress->lively = false;
-        progress->shown = true;
+        progress_say(progress, progress_text(standing, progress->rate, text, sizeof(text)));
         progress->drawn_ns = now;
 }
 

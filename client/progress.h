@@ -35,6 +35,9 @@ void progress_begin(struct progress *progress, bool lively);
 /* Draws the line, unless that was done just now. */
 void progress_draw(struct progress *progress, const struct standing *standing);
 
+/* Puts @text in its place, in one line; cut to the terminal's width. */
+void progress_say(struct progress *progress, const char *text);
+
 /* Wipes the line. May be called any number of times. */
 void progress_end(struct progress *progress);
 

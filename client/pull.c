@@ -28,6 +28,7 @@ enum state {
         WAITING,
         OPEN,
         DONE,
+        ASIDE, /* it failed, and the next attempt may bring it */
 };
 
 struct layer {
@@ -43,12 +44,14 @@ struct pull {
         struct layout *layout;
         struct layer *layers;
         size_t n;
-        size_t n_open, n_done;
-        uint64_t bytes_done; /* by layers that are done */
+        size_t n_open, n_done, n_aside;
+        struct cip_error why_aside; /* of the first one */
+        uint64_t bytes_done;        /* by layers that are done */
         char *buffer;
         struct cip_blob **waited; /* room for the blobs that are open */
         struct progress progress;
-        struct pulled pulled;
+        struct retry *retry;
+        struct pulled *pulled;
 };
 
 static void layer_drop(struct layer *layer)
@@ -97,6 +100,7 @@ static int collect(struct pull *pull, const struct manifest *manifest, struct ci
                 sorted[i] = &manifest->entries[i];
         }
         qsort(sorted, manifest->n_entries, sizeof(void *), by_digest);
+        pull->pulled->bytes = 0;
         for (size_t i = 0; i < manifest->n_entries; i++) {
                 if (i > 0 && !strcmp(sorted[i]->digest, sorted[i - 1]->digest)) {
                         if (sorted[i]->size != sorted[i - 1]->size)
@@ -105,10 +109,10 @@ static int collect(struct pull *pull, const struct manifest *manifest, struct ci
                         continue;
                 }
                 pull->layers[pull->n++] = (struct layer){.digest = sorted[i]->digest, .size = sorted[i]->size};
-                pull->pulled.bytes += sorted[i]->size > 0 ? (uint64_t)sorted[i]->size : 0;
+                pull->pulled->bytes += sorted[i]->size > 0 ? (uint64_t)sorted[i]->size : 0;
         }
         qsort(pull->layers, pull->n, sizeof(*pull->layers), by_size);
-        pull->pulled.layers = pull->n;
+        pull->pulled->layers = pull->n;
         return 0;
 }
 
@@ -121,8 +125,8 @@ static void finish(struct pull *pull, struct layer *layer, bool fetched)
         if (!fetched)
                 return;
         pull->bytes_done += size;
-        pull->pulled.fetched++;
-        pull->pulled.bytes_fetched += size;
+        pull->pulled->fetched++;
+        pull->pulled->bytes_fetched += size;
 }
 
 /* Starts one layer, unless it has come to be there meanwhile: another pull may fetch the same. */
@@ -157,6 +161,22 @@ static int commit(struct pull *pull, struct layer *layer, struct cip_error *erro
         return 0;
 }
 
+/*
+ * A layer failed. Returns 0 where the others go on: another attempt may follow, and the session, which only an
+ * error of the server's leaves as it was for certain, is not what failed.
+ */
+static int set_aside(struct pull *pull, struct layer *layer, int r, const struct cip_error *error)
+{
+        if (error->error_class != CIP_ERROR_REMOTE || !retry_takes(pull->retry, error))
+                return r;
+        if (pull->n_aside++ == 0)
+                pull->why_aside = *error;
+        layer_drop(layer);
+        layer->state = ASIDE;
+        pull->n_open--;
+        return 0;
+}
+
 /* Takes in what one blob has now. */
 static int serve(struct pull *pull, struct layer *layer, struct cip_error *error)
 {
@@ -167,7 +187,7 @@ static int serve(struct pull *pull, struct layer *layer, struct cip_error *error
                 if (n == -EAGAIN)
                         return 0;
                 if (n < 0)
-                        return (int)n;
+                        return set_aside(pull, layer, (int)n, error);
                 if (n == 0)
                         return commit(pull, layer, error);
                 r = write_all(layout_blob_fd(layer->file), pull->buffer, (size_t)n);
@@ -226,10 +246,22 @@ static int turn(struct pull *pull, struct cip_error *error)
         return 0;
 }
 
-int pull_layers(struct cip_image *image, const struct manifest *manifest, struct layout *layout, size_t jobs,
-                struct pulled *ret, struct cip_error *error)
+/* All has been tried. */
+static int conclude(const struct pull *pull, struct cip_error *error)
 {
-        CLEANUP(pull_clear) struct pull pull = {.image = image, .layout = layout};
+        if (pull->n_aside == 0)
+                return 0;
+        *error = pull->why_aside;
+        if (pull->n_aside > 1)
+                error_append(error, " (and %zu more layers failed)", pull->n_aside - 1);
+        return error->errnum;
+}
+
+int pull_layers(struct cip_image *image, const struct manifest *manifest, struct layout *layout, size_t jobs,
+                struct retry *retry, struct pulled *pulled, struct cip_error *error)
+{
+        CLEANUP(pull_clear)
+        struct pull pull = {.image = image, .layout = layout, .retry = retry, .pulled = pulled};
         int r = collect(&pull, manifest, error);
 
         if (r < 0)
@@ -239,7 +271,7 @@ int pull_layers(struct cip_image *image, const struct manifest *manifest, struct
         if (!pull.buffer || !pull.waited)
                 return error_set(error, CIP_ERROR_LOCAL, -ENOMEM, "out of memory");
         progress_begin(&pull.progress, is_lively(STDERR_FILENO));
-        while (pull.n_done < pull.n) {
+        while (pull.n_done + pull.n_aside < pull.n) {
                 for (size_t i = 0; i < pull.n && pull.n_open < jobs; i++) {
                         if (pull.layers[i].state != WAITING)
                                 continue;
@@ -251,7 +283,5 @@ int pull_layers(struct cip_image *image, const struct manifest *manifest, struct
                 if (r < 0)
                         return r;
         }
-        progress_end(&pull.progress);
-        *ret = pull.pulled;
-        return 0;
+        return conclude(&pull, error);
 }

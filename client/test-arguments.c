@@ -57,8 +57,29 @@ START_TEST(what_is_not_said_has_its_default)
         ck_assert_uint_eq(arguments.timeout_ms, 120000);
         ck_assert_uint_eq(arguments.stall_timeout_ms, 60000);
         ck_assert_uint_eq(arguments.jobs, JOBS_DEFAULT);
+        ck_assert_uint_eq(arguments.retries, 0);
         ck_assert_ptr_null(arguments.authfile);
         ck_assert_ptr_null(arguments.output);
+}
+END_TEST
+
+START_TEST(further_attempts_are_none_to_many)
+{
+        static const struct {
+                const char *line;
+                uint64_t retries;
+        } rows[] = {
+                {"pull a:b oci:c --retry 0", 0},
+                {"pull a:b --retry=3 oci:c", 3},
+                {"--retry 100 pull a:b oci:c", RETRIES_MAX},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                CLEANUP(cleanup_arguments) struct arguments arguments = {0};
+
+                ck_assert_ok(parse(rows[i].line, &arguments, NULL));
+                ck_assert_uint_eq(arguments.retries, rows[i].retries);
+        }
 }
 END_TEST
 
@@ -149,6 +170,15 @@ START_TEST(a_mistake_is_told_with_what_was_meant)
                 {"pull a:b oci:c --jobs 65", "not '65'"},
                 {"pull a:b oci:c --jobs 3x", "not '3x'"},
                 {"pull a:b oci:c --jobs -1", "not '-1'"},
+                {"inspect a:b --retry 3", "--retry is an option of pull, not of inspect"},
+                {"pull a:b oci:c --retry -1", "--retry wants a number from 0 to 100, not '-1'"},
+                {"pull a:b oci:c --retry=101", "not '101'"},
+                {"pull a:b oci:c --retry 18446744073709551617", "not '18446744073709551617'"},
+                {"pull a:b oci:c --retry often", "not 'often'"},
+                {"pull a:b oci:c --retry 1.5", "not '1.5'"},
+                {"pull a:b oci:c --retry +1", "not '+1'"},
+                {"pull a:b oci:c --retry=", "--retry was given an empty value"},
+                {"pull a:b oci:c --retry", "--retry wants a value: --retry N"},
                 {"inspect a:b --timeout soon",
                  "--timeout wants seconds, 0 or more, as in --timeout=30, not 'soon'"},
                 {"inspect a:b --timeout -1", "not '-1'"},
@@ -224,8 +254,8 @@ START_TEST(help_and_completion_name_every_command_and_option)
 {
         CLEANUP(cleanup_free) char *help = printed(print_help);
         CLEANUP(cleanup_free) char *completion = printed(print_completion);
-        static const char *const some[] = {"--output", "--jobs", "--tls-verify", "--auth-stdin",
-                                           "--decryption-key"};
+        static const char *const some[] = {"--output",     "--jobs",       "--retry",
+                                           "--tls-verify", "--auth-stdin", "--decryption-key"};
 
         for (size_t i = 0; i < ARRAY_SIZE(some); i++) {
                 ck_assert_ptr_nonnull(strstr(help, some[i]));
@@ -247,6 +277,7 @@ int main(void)
 
         tcase_add_test(tcase, options_stand_anywhere);
         tcase_add_test(tcase, what_is_not_said_has_its_default);
+        tcase_add_test(tcase, further_attempts_are_none_to_many);
         tcase_add_test(tcase, the_last_of_two_equal_options_holds);
         tcase_add_test(tcase, keys_add_up);
         tcase_add_test(tcase, seconds_may_be_fractions_and_zero_is_for_ever);

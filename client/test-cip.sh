@@ -219,7 +219,8 @@ manifest_is_printed_as_it_is() {
         run 0 manifest oci:src/gzip:t && quiet && cmp out "src/gzip/blobs/sha256/${digest#*:}" >>log &&
                 run 0 manifest --json oci:src/gzip:t &&
                 json ".digest == \"$digest\" and .verified and (.text | length) == .size" &&
-                run 0 manifest oci:src/gzip:t -o saved && cmp saved "src/gzip/blobs/sha256/${digest#*:}" >>log
+                run 0 manifest oci:src/gzip:t -o saved && cmp saved "src/gzip/blobs/sha256/${digest#*:}" >>log &&
+                run 2 manifest oci:src/gzip:t --json -o other && says "only one can be given" && [ ! -e other ]
 }
 
 config_is_printed_as_it_is() {
@@ -292,6 +293,15 @@ call_sends_anything_with_raw() {
                 run 1 call --raw CloseImage 1.5 '"x"' && prints '[1.5,"x"]'
 }
 
+call_has_no_text_for_bytes() {
+        local digest size
+
+        digest=$(digest_of_layer gzip)
+        size=$(stat -c %s "src/gzip/blobs/sha256/${digest#*:}")
+        run 0 call --json OpenImage oci:src/gzip:t + GetBlob @1 "$digest" "$size" &&
+                jq -es --argjson size "$size" '.[1].data.text == null and .[1].data.bytes == $size' out >>log
+}
+
 call_shuts_down() {
         run 0 call Shutdown && quiet && prints "the server has ended well"
 }
@@ -310,6 +320,7 @@ call_tells_how_the_server_ended() {
 
 call_judges_words_first() {
         run 2 call OpenImge x && says "did you mean 'OpenImage'" &&
+                run 2 call Xyzzy && says "is no method of the protocol" &&
                 run 2 call GetManifest one && says "wants a number" &&
                 run 2 call GetManifest @1 && says "no earlier call" &&
                 run 2 call GetManifest 1 + && says "has no method" &&
@@ -761,6 +772,7 @@ it "blob -o follows a symbolic link" blob_replaces_what_a_link_leads_to
 it "call prints replies and what came through pipes" call_prints_replies
 it "call goes on after a refusal, with status 1" call_goes_on_after_a_refusal
 it "call --raw sends what no table knows" call_sends_anything_with_raw
+it "call --json has no text for bytes that are none" call_has_no_text_for_bytes
 it "call Shutdown ends well" call_shuts_down
 it "call tells how the server ended" call_tells_how_the_server_ended
 it "call judges its words before a server is started" call_judges_words_first

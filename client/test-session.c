@@ -89,6 +89,15 @@ static bool ignore_shutdown(struct server *server, const char *method)
         return is(method, "Shutdown");
 }
 
+static bool close_at_shutdown(struct server *server, const char *method)
+{
+        (void)server;
+        if (!is(method, "Shutdown"))
+                return false;
+        close(0);
+        server_hang();
+}
+
 static bool fail_shutdown(struct server *server, const char *method)
 {
         (void)server;
@@ -185,6 +194,22 @@ static bool odd_fds(struct server *server, const char *method)
         return true;
 }
 
+/* To a method that the protocol does not know. */
+static bool three_fds(struct server *server, const char *method)
+{
+        int ends[2], fds[3], r;
+
+        if (!is(method, "Novelty"))
+                return false;
+        r = pipe(ends);
+        (void)r;
+        fds[0] = fds[1] = fds[2] = ends[0];
+        server_reply(server, "1", 5, fds, 3);
+        close(ends[0]);
+        close(ends[1]);
+        return true;
+}
+
 static bool not_a_pipe(struct server *server, const char *method)
 {
         int fds[2] = {memfd_create("x", 0), -1};
@@ -216,6 +241,7 @@ static const struct script scripts[] = {
         {.name = "hang-at-start", .hook = hang_at_start},
         {.name = "hang-at-image", .hook = hang_at_image},
         {.name = "ignore-shutdown", .hook = ignore_shutdown},
+        {.name = "close-at-shutdown", .hook = close_at_shutdown},
         {.name = "fail-shutdown", .hook = fail_shutdown},
         {.name = "answer-shutdown", .hook = answer_shutdown},
         {.name = "malformed", .hook = malformed},
@@ -224,6 +250,7 @@ static const struct script scripts[] = {
         {.name = "empty-packet", .hook = empty_packet},
         {.name = "flood-stderr", .hook = flood_stderr},
         {.name = "odd-fds", .hook = odd_fds},
+        {.name = "three-fds", .hook = three_fds},
         {.name = "not-a-pipe", .hook = not_a_pipe},
 };
 
@@ -330,6 +357,17 @@ START_TEST(a_command_that_cannot_be_started_is_a_local_error)
         fails_to_open(command_options("no-such-skopeo"), -ENOENT, CIP_ERROR_LOCAL, "no-such-skopeo");
         fails_to_open(command_options("/tmp"), -EISDIR, CIP_ERROR_LOCAL, "/tmp");
         fails_to_open(command_options("/etc/passwd"), -EACCES, CIP_ERROR_LOCAL, "/etc/passwd");
+}
+END_TEST
+
+START_TEST(without_options_the_command_is_skopeo)
+{
+        char *path = strdup(getenv("PATH"));
+
+        ck_assert_int_eq(setenv("PATH", "/nowhere", 1), 0);
+        fails_to_open(NULL, -ENOENT, CIP_ERROR_LOCAL, "skopeo");
+        ck_assert_int_eq(setenv("PATH", path, 1), 0);
+        free(path);
 }
 END_TEST
 
@@ -599,6 +637,18 @@ START_TEST(descriptors_that_do_not_belong_are_closed)
 }
 END_TEST
 
+START_TEST(more_than_two_descriptors_are_closed)
+{
+        struct cip_session *session = test_session("three-fds");
+        struct cip_error error = {0};
+
+        ck_assert_errno(cip_call(session, "Novelty", NULL, NULL, NULL, &error), -EBADMSG);
+        ck_assert_error(error, CIP_ERROR_PROTOCOL, "Novelty: 3 descriptors came with the reply");
+        cip_session_free(session);
+        test_no_children();
+}
+END_TEST
+
 START_TEST(only_read_ends_of_pipes_are_taken)
 {
         struct cip_session *session = test_session("not-a-pipe");
@@ -624,6 +674,35 @@ START_TEST(a_server_that_does_not_end_is_killed)
         session->request_timeout_ms = 50;
         ck_assert_errno(cip_session_close(session, &error), -ETIMEDOUT);
         ck_assert_error(error, CIP_ERROR_TRANSPORT, "Shutdown");
+        test_no_children();
+}
+END_TEST
+
+START_TEST(a_server_that_hangs_up_and_stays_is_killed)
+{
+        struct cip_session *session = test_session("close-at-shutdown");
+        struct cip_error error = {0};
+
+        session->request_timeout_ms = 300;
+        ck_assert_errno(cip_session_close(session, &error), -ETIMEDOUT);
+        ck_assert_error(error, CIP_ERROR_TRANSPORT, "did not end after Shutdown");
+        test_no_children();
+}
+END_TEST
+
+START_TEST(the_last_words_are_kept_when_the_server_is_gone)
+{
+        struct cip_session *session = test_session("panic-at-image");
+        struct cip_image *image = NULL;
+        const char *words;
+        size_t len = 0;
+
+        ck_assert_errno(cip_image_open(session, "ref", &image, NULL), -ECONNRESET);
+        words = cip_session_stderr(session, &len);
+        ck_assert_ptr_nonnull(strstr(words, "goroutine 1"));
+        ck_assert_uint_eq(len, strlen(words));
+        ck_assert_str_eq(cip_session_stderr(session, NULL), words);
+        cip_session_free(session);
         test_no_children();
 }
 END_TEST
@@ -793,6 +872,7 @@ int main(int argc, char **argv)
         tcase_add_test(tcase, the_oldest_and_newer_versions_fit);
         tcase_add_test(tcase, a_version_that_does_not_fit_is_named);
         tcase_add_test(tcase, a_command_that_cannot_be_started_is_a_local_error);
+        tcase_add_test(tcase, without_options_the_command_is_skopeo);
         tcase_add_test(tcase, a_command_that_is_no_server_is_told_so);
         tcase = testing_case(suite, "death");
         tcase_add_test(tcase, death_in_the_handshake_is_told_with_the_last_words);
@@ -812,9 +892,12 @@ int main(int argc, char **argv)
         tcase_add_test(tcase, an_unknown_error_code_hides_no_words);
         tcase_add_test(tcase, a_reply_that_nothing_asked_for_is_refused);
         tcase_add_test(tcase, descriptors_that_do_not_belong_are_closed);
+        tcase_add_test(tcase, more_than_two_descriptors_are_closed);
         tcase_add_test(tcase, only_read_ends_of_pipes_are_taken);
         tcase = testing_case(suite, "end");
         tcase_add_test(tcase, a_server_that_does_not_end_is_killed);
+        tcase_add_test(tcase, a_server_that_hangs_up_and_stays_is_killed);
+        tcase_add_test(tcase, the_last_words_are_kept_when_the_server_is_gone);
         tcase_add_test(tcase, a_bad_end_is_reported);
         tcase_add_test(tcase, what_is_open_outlives_the_session_to_be_closed);
         tcase_add_test(tcase, a_talkative_server_is_no_obstacle);
