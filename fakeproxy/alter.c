@@ -61,9 +61,11 @@ struct alter {
         struct request request; /* the one that is being served; its text is server.packet */
         struct rule_packet asked;
         bool to_send, awaits; /* it waits to be sent on; its answer is awaited */
-        struct packet reply;  /* the server's packet */
-        bool has_reply;       /* it is there, and not yet judged */
-        bool passes;          /* it is to be handed on as it is */
+        char *forward;        /* what is sent on in place of its text; NULL: its text */
+        size_t forward_len;
+        struct packet reply; /* the server's packet */
+        bool has_reply;      /* it is there, and not yet judged */
+        bool passes;         /* it is to be handed on as it is */
         struct pipe *finishing;
 
         struct feed *feeds;
@@ -283,9 +285,28 @@ static void request_ends(struct alter *a)
 {
         request_clear(&a->request);
         packet_clear(&a->server.packet);
+        free(STEAL(a->forward));
         a->asked = (struct rule_packet){0};
         a->to_send = a->awaits = false;
         a->finishing = NULL;
+}
+
+/* What is sent on in the request's place. */
+static int replace_text(struct alter *a, const struct rule_do *rule)
+{
+        const char *at = a->server.packet.data, *end = at + a->server.packet.len, *found;
+        size_t len = strlen(rule->replace);
+        FILE *to = open_memstream(&a->forward, &a->forward_len);
+
+        if (!to)
+                return -ENOMEM;
+        while ((found = memmem(at, (size_t)(end - at), rule->replace, len))) {
+                fwrite(at, 1, (size_t)(found - at), to);
+                fputs(rule->by, to);
+                at = found + len;
+        }
+        fwrite(at, 1, (size_t)(end - at), to);
+        return memstream_close(to, &a->forward) ? 0 : -ENOMEM;
 }
 
 static void client_asks(struct alter *a)
@@ -315,6 +336,8 @@ static void client_asks(struct alter *a)
                 request_ends(a);
                 return;
         }
+        if (rule && rule->act.replace && replace_text(a, &rule->act) < 0)
+                fputs("cip-fakeproxy: cannot change a request: out of memory\n", stderr);
         if (rule && rule->act.become_first)
                 behaviours_add(&server->b, rule->act.become_first);
         a->to_send = true;
@@ -342,7 +365,8 @@ static struct pipe *pipe_to_finish(const struct alter *a)
 static void send_request(struct alter *a)
 {
         const struct packet *packet = &a->server.packet;
-        int r = packet_send(a->up, packet->data, packet->len, packet->fds, packet->n_fds);
+        int r = packet_send(a->up, a->forward ? a->forward : packet->data,
+                            a->forward ? a->forward_len : packet->len, packet->fds, packet->n_fds);
 
         if (r == -EAGAIN)
                 return;
@@ -488,12 +512,24 @@ static void change_fds(struct alter *a, const struct rule_do *rule, uint32_t id,
         }
 }
 
+/* A failure in the place of the server's answer, with an error code where the server has them. */
+static void refuse_instead(struct alter *a, const struct rule_do *rule, struct json_object *reply)
+{
+        struct answer answer = {0};
+
+        a->server.b.omits_error_code = !member(reply, "error_code");
+        answer_refuse(&answer, rule);
+        answer_send(&a->server, &answer, rule);
+}
+
 static void change_answer(struct alter *a, const struct rule *rule, struct json_object *reply, uint32_t id)
 {
-        struct kept *kept = keep_act(a, &rule->act, reply);
+        struct kept *kept = rule->act.fail ? NULL : keep_act(a, &rule->act, reply);
         struct answer answer = {.success = true, .pipeid = id};
 
-        if (kept) {
+        if (rule->act.fail) {
+                refuse_instead(a, &rule->act, reply);
+        } else if (kept) {
                 change_fds(a, &rule->act, id, &answer);
                 answer_send(&a->server, &answer, &kept->act);
         }
@@ -870,6 +906,7 @@ static void clear(struct alter *a)
                 a->kept = next;
         }
         request_clear(&a->request);
+        free(a->forward);
         packet_free(&a->reply);
         packet_free(&server->packet);
         images_free(server);

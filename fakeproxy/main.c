@@ -291,7 +291,7 @@ int main(int argc, char *argv[])
                 r = 0;
         }
         if (r == 0)
-                r = options_parse(argc, argv, &options, &error);
+                r = options_read(argc, argv, &options, &error);
         if (r == 0)
                 r = act(&options);
         else

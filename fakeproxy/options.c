@@ -159,6 +159,12 @@ static int read_scenario(struct options *options, struct cip_error *error)
                 return error_set_errno(error, CIP_ERROR_LOCAL, r, "cannot read %s", options->scenario_file);
         if (r < 0)
                 return error_set(error, CIP_ERROR_LOCAL, r, "this scenario cannot be served");
+        if (scenario_needs_upstream(options->scenario))
+                return error_set(
+                        error, CIP_ERROR_LOCAL, -EINVAL,
+                        "%s changes how an upstream is started or what it is asked: it holds only beside "
+                        "--upstream",
+                        options->scenario_file);
         options->seed = options->scenario->seed;
         return 0;
 }
@@ -237,6 +243,19 @@ static int read_own_command(int argc, char *const argv[], struct options *option
 }
 
 /* ---- skopeo's flags ---- */
+
+int options_takes_value(const char *name, struct nearest *nearest)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+                if (flags[i].place == PLACE_OWN)
+                        continue;
+                if (!strcmp(flags[i].name, name))
+                        return flags[i].kind != FLAG_BOOL;
+                if (nearest)
+                        text_nearest(nearest, flags[i].name);
+        }
+        return -ENOENT;
+}
 
 /* skopeo's words, and what they are about behind them or in their midst. */
 #define refuse(error, ...) error_set((error), CIP_ERROR_LOCAL, -EPERM, __VA_ARGS__)
@@ -460,7 +479,7 @@ static int read_command(struct parser *parser, const char *word, struct cip_erro
         return refuse(error, "Unrecognized command `skopeo %s`", word);
 }
 
-int options_parse(int argc, char *const argv[], struct options *ret, struct cip_error *error)
+int options_read(int argc, char *const argv[], struct options *ret, struct cip_error *error)
 {
         struct reading reading = {.options = {.own_name = true, .tls_verify = true}};
         struct parser parser = {.argc = argc, .argv = argv, .next = 1, .reading = &reading};

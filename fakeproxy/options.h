@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "base/cip-error.h"
+#include "base/text.h"
 #include "fakeproxy/emulate.h"
 #include "fakeproxy/scenario.h"
 
@@ -56,7 +57,13 @@ struct options {
  * Reads argv. Returns 0; -EINVAL for a wrong use of the fake's own settings (status 2); -EPERM for what skopeo
  * refuses (status 1, a line of its log). Both fill in @error.
  */
-int options_parse(int argc, char *const argv[], struct options *ret, struct cip_error *error);
+int options_read(int argc, char *const argv[], struct options *ret, struct cip_error *error);
+
+/*
+ * Whether a flag of skopeo's, by its name without dashes, takes a value: 1 or 0. -ENOENT: it has no such flag, and
+ * @nearest (NULL: not wanted) has been shown those that it has.
+ */
+int options_takes_value(const char *name, struct nearest *nearest);
 
 /* Answers what may stand in place of the last of @words, which are argv's behind the name. base/completion.h */
 void options_complete(const char *const *words, size_t n_words, FILE *out);

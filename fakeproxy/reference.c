@@ -135,25 +135,45 @@ static bool is_host(const char *text, size_t len)
                (len == strlen("localhost") && !strncmp(text, "localhost", len));
 }
 
+static bool is_hub(const char *host, size_t len)
+{
+        static const char *const names[] = {"", "docker.io", "index.docker.io"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                if (len == strlen(names[i]) && memcmp(host, names[i], len) == 0)
+                        return true;
+        return false;
+}
+
+/* How long a name is with what may be left out of it: the host, and Docker Hub's folder for what has none. */
+static size_t full_length(const char *host, size_t host_len, const char *path, size_t len)
+{
+        if (!is_hub(host, host_len))
+                return host_len + 1 + len;
+        return strlen("docker.io/") + (memchr(path, '/', len) ? 0 : strlen("library/")) + len;
+}
+
 static char *judge_docker(const struct behaviours *b, const char *text)
 {
         static const char capitals[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
         const char *rest, *slash;
-        size_t len;
+        size_t host_len = 0, len;
 
         (void)b;
         if (strncmp(text, "//", 2) != 0)
                 return say("docker: image reference %s does not start with //", text);
         rest = text + 2;
         slash = strchr(rest, '/');
-        if (slash && is_host(rest, (size_t)(slash - rest)))
+        if (slash && is_host(rest, (size_t)(slash - rest))) {
+                host_len = (size_t)(slash - rest);
                 rest = slash + 1;
+        }
         len = strcspn(rest, ":@");
         if (strcspn(rest, capitals) < len)
                 return say("invalid reference format: repository name must be lowercase");
         if (!fits(DOCKER_REFERENCE, text + 2))
                 return say("invalid reference format");
-        return len > DOCKER_NAME_MAX
+        return full_length(text + 2, host_len, rest, len) > DOCKER_NAME_MAX
                        ? say("repository name must not be more than %d characters", DOCKER_NAME_MAX)
                        : NULL;
 }

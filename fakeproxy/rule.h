@@ -343,6 +343,7 @@ struct rule_do {
         const char
                 *fail; /* the answer is a well-formed failure with this text. FinishPipe is carried out all the
                                same, other requests only where an outcome is asked for */
+        const char *replace, *by;          /* in the request's text before it is handed on to an upstream */
         unsigned fail_code;                /* an enum error_code; 0: other */
         const char *merge;                 /* JSON object whose members replace or join those of the answer */
         const char *remove;                /* names of members to leave out, with blanks between them */

@@ -170,6 +170,9 @@ static void check_when(const struct checked *checked)
         if (w->outcome && checked->rules[checked->i].act.become_first)
                 problem_add(checked->reader, AT_WHEN(checked, "outcome"),
                             "there is no outcome yet for `become_first`: use `become`");
+        if (w->outcome && checked->rules[checked->i].act.replace)
+                problem_add(checked->reader, AT_RULE(checked, "forward"),
+                            "there is an outcome only when the request has been handed on");
 }
 
 /* ---- one rule before another ---- */
@@ -279,6 +282,7 @@ static void check_no_answer(const struct checked *checked)
                 {"errors", act->errors},
                 {"child_holds_pipe", act->child_holds_pipe},
                 {"become_first", act->become_first},
+                {"forward", act->replace},
         };
 
         if (rule->when.event == EVENT_REQUEST)
@@ -323,6 +327,7 @@ static void check_answer(const struct checked *checked)
                  "`raw` takes the place of the whole text, so `reply` and `remove` do nothing"},
                 {"answer", act->no_execution, act->merge || act->remove,
                  "`answer` is the whole reply, so `reply` and `remove` do nothing"},
+                {"forward", act->replace, act->no_execution, "`answer` in place hands no request on"},
                 {"fail", act->fail, act->reply.data, "`raw` and `answer` take the place of the failure"},
                 {"code", act->fail_code, !act->fail, "only `fail` has a code"},
                 {"no_reply", act->no_reply,

@@ -21,9 +21,9 @@
 static const struct choice levels[] = {
         {"MUST", SCENARIO_MUST}, {"SHOULD", SCENARIO_SHOULD}, {"INFO", SCENARIO_INFO}, {NULL, 0}};
 
-static const struct choice groups[] = {{"start", 0}, {"packets", 0}, {"replies", 0}, {"descriptors", 0},
-                                       {"data", 0},  {"pipes", 0},   {"images", 0},  {"ends", 0},
-                                       {"time", 0},  {"unusual", 0}, {NULL, 0}};
+static const struct choice groups[] = {{"start", 0}, {"packets", 0},    {"replies", 0}, {"descriptors", 0},
+                                       {"data", 0},  {"pipes", 0},      {"images", 0},  {"ends", 0},
+                                       {"time", 0},  {"registries", 0}, {"unusual", 0}, {NULL, 0}};
 
 static const struct choice musts[] = {
         {"succeed", CLIENT_SUCCEEDS}, {"fail", CLIENT_FAILS}, {"either", CLIENT_EITHER}, {NULL, 0}};
@@ -281,6 +281,13 @@ const struct fields step_fields =
 
 #define DO(member) AT(struct rule, act.member)
 
+static const struct field forward_table[] = {
+        {"replace", FIELD_TEXT, .required = true, DO(replace),
+         .about = "text of the request, as it stands in the packet; each occurrence is replaced"},
+        {"by", FIELD_TEXT, .required = true, DO(by), .about = "what the upstream reads in its place"},
+};
+const struct fields forward_fields = FIELDS("forward", "rules[i].forward", forward_table, struct rule);
+
 static const struct field rule_table[] = {
         {"name", FIELD_SLUG, AT(struct rule, name), .about = "for after_rule, before_rule and the verdict"},
         {"when", FIELD_OBJECT, AT(struct rule, when), .object = &when_fields,
@@ -320,6 +327,8 @@ static const struct field rule_table[] = {
                   "follows faithfully"},
         {"errors", FIELD_STEPS, DO(errors), .object = &step_fields,
          .about = "likewise, for GetRawBlob's error pipe"},
+        {"forward", FIELD_OBJECT, .object = &forward_fields,
+         .about = "beside `--upstream` only: the request is handed on with another text"},
         {"delay_ms", FIELD_NUMBER, DO(delay_ms), .min = 1, .max = 86400000,
          .about = "before the answer; nothing is served meanwhile, data flows on"},
         {"delay_after_ms", FIELD_NUMBER, DO(delay_after_ms), .min = 1, .max = 86400000,
@@ -351,6 +360,22 @@ const struct fields rule_fields = FIELDS("rule", "rules[i]", rule_table, struct 
 
 /* ---- the whole ---- */
 
+static const struct field upstream_table[] = {
+        {"without", FIELD_FLAGS, AT(struct scenario_upstream, without),
+         .about = "flags of the client's that are left out, each with its value: `[\"--authfile\"]`"},
+        {"with", FIELD_WORDS, AT(struct scenario_upstream, with),
+         .about = "words that are added behind the subcommand's flags: `[\"--tls-verify=false\"]`"},
+        {"with_global", FIELD_WORDS, AT(struct scenario_upstream, with_global),
+         .about = "words that are added before the subcommand: `[\"--insecure-policy\"]`"},
+        {"environment", FIELD_VARIABLES, AT(struct scenario_upstream, environment),
+         .about = "variables of its environment: a string sets one, null unsets it"},
+        {"since", FIELD_TEXT, AT(struct scenario_upstream, since),
+         .about = "the release of skopeo from which on it does what the scenario tells of; the client suite "
+                  "skips "
+                  "the scenario on older ones"},
+};
+const struct fields upstream_fields = FIELDS("upstream", "upstream", upstream_table, struct scenario_upstream);
+
 static const struct field scenario_table[] = {
         {"scenario", FIELD_SLUG, .required = true, AT(struct scenario, name),
          .about = "its name: the file's name without `.json`"},
@@ -373,11 +398,19 @@ static const struct field scenario_table[] = {
          .object = &rule_fields, .about = "tried in order, the first that matches acts"},
         {"client", FIELD_OBJECT, AT(struct scenario, client), HAS(struct scenario, has_client),
          .object = &client_fields, .about = "what a good client does"},
+        {"upstream", FIELD_OBJECT, AT(struct scenario, upstream), HAS(struct scenario, has_upstream),
+         .object = &upstream_fields,
+         .about = "beside `--upstream` only: how the server behind the interposer is started"},
+        {"registry", FIELD_ANY_OBJECT, AT(struct scenario, registry),
+         .about = "for the client suite: a registry behind a real server, as a scenario of `cip-fakeregistry` "
+                  "without `scenario` and `about`; it has `image` as `app:latest`"},
+        {"files", FIELD_ANY_OBJECT, AT(struct scenario, files),
+         .about = "likewise: files for that server by name, each a text or a JSON object"},
 };
 const struct fields scenario_fields = FIELDS("scenario", "the scenario", scenario_table, struct scenario);
 
 const struct fields *const all_fields[] = {
-        &scenario_fields, &image_fields,    &layer_fields, &rule_fields,
-        &when_fields,     &argument_fields, &step_fields,  &client_fields,
+        &scenario_fields, &image_fields, &layer_fields,   &rule_fields,   &when_fields,
+        &argument_fields, &step_fields,  &forward_fields, &client_fields, &upstream_fields,
 };
 const size_t n_all_fields = ARRAY_SIZE(all_fields);

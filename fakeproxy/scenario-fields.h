@@ -17,6 +17,9 @@ enum field_kind {
         FIELD_NUMBER,     /* an unsigned integer, or one that fits an int */
         FIELD_CHOICE,     /* an enum, or const char *, by `choices` */
         FIELD_TEXTS,      /* const char *const *, ended by NULL */
+        FIELD_WORDS,      /* likewise, words of a command line other than --sockfd */
+        FIELD_FLAGS,      /* likewise, each a flag of skopeo's: "--NAME" */
+        FIELD_VARIABLES,  /* struct json_object *: names of variables with a string or null */
         FIELD_OBJECT,     /* a struct, or (offset 0) a part of this one, by `object` */
         FIELD_OBJECTS,    /* an array of structs, by `object`; the number goes to `has` */
         FIELD_ANY_OBJECT, /* struct json_object *, whatever is in it */
@@ -70,7 +73,7 @@ struct fields {
 };
 
 extern const struct fields scenario_fields, when_fields, rule_fields, step_fields, image_fields, layer_fields,
-        client_fields, argument_fields;
+        client_fields, argument_fields, forward_fields, upstream_fields;
 
 /* In the order in which the docs tell of them. */
 extern const struct fields *const all_fields[];

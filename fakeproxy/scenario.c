@@ -14,6 +14,7 @@
 
 #include "base/io.h"
 #include "base/text.h"
+#include "fakeproxy/options.h"
 #include "fakeproxy/scenario-check.h"
 #include "fakeproxy/scenario-fields.h"
 #include "image/config.h"
@@ -90,6 +91,14 @@ static void owner_free(struct owner *owner)
         free(owner);
 }
 DEFINE_CLEANUP(struct owner *, owner_free);
+
+bool scenario_needs_upstream(const struct scenario *scenario)
+{
+        for (size_t i = 0; i < scenario->n_rules; i++)
+                if (scenario->rules[i].act.replace)
+                        return true;
+        return scenario->has_upstream || scenario->registry;
+}
 
 void scenario_free(struct scenario *scenario)
 {
@@ -398,6 +407,55 @@ static void read_behaviours(struct reader *reader, const struct place *place, st
                 read_behaviour(reader, &(struct place){place, key, 0}, key, value, to);
 }
 
+/* ---- how an upstream is started ---- */
+
+static bool is_sockfd(const char *word)
+{
+        return !strncmp(word, "--sockfd", 8) && (!word[8] || word[8] == '=');
+}
+
+static void read_words(struct reader *reader, const struct place *place, struct json_object *json,
+                       const char *const **to)
+{
+        read_texts(reader, place, json, to);
+        for (size_t i = 0; *to && (*to)[i]; i++)
+                if (is_sockfd((*to)[i]))
+                        problem_add(reader, &(struct place){place, NULL, i},
+                                    "the session's socket cannot be another");
+}
+
+static void read_flags(struct reader *reader, const struct place *place, struct json_object *json,
+                       const char *const **to)
+{
+        read_words(reader, place, json, to);
+        for (size_t i = 0; *to && (*to)[i]; i++) {
+                const struct place here = {place, NULL, i};
+                const char *flag = (*to)[i];
+                struct nearest nearest = {.name = flag + 2};
+
+                if (strncmp(flag, "--", 2) != 0 || strchr(flag, '='))
+                        problem_add(reader, &here, "expected a flag without a value: \"--NAME\"");
+                else if (options_takes_value(flag + 2, &nearest) < 0)
+                        problem_add(reader, &here, "skopeo has no such flag%s", reader_hint(reader, &nearest));
+        }
+}
+
+static void read_variables(struct reader *reader, const struct place *place, struct json_object *json,
+                           struct json_object **to)
+{
+        if (!is_object(reader, place, json))
+                return;
+        json_object_object_foreach (json, name, value) {
+                const struct place here = {place, name, 0};
+
+                if (!*name || strchr(name, '='))
+                        problem_add(reader, &here, "no variable can have this name");
+                if (value)
+                        (void)is_text(reader, &here, value);
+        }
+        *to = json;
+}
+
 /* ---- members with a way of their own ---- */
 
 static void read_descriptors(struct reader *reader, const struct place *place, struct json_object *json,
@@ -615,6 +673,15 @@ static void read_member(struct reader *reader, const struct field *field, const 
                 break;
         case FIELD_TEXTS:
                 read_texts(reader, place, json, to);
+                break;
+        case FIELD_WORDS:
+                read_words(reader, place, json, to);
+                break;
+        case FIELD_FLAGS:
+                read_flags(reader, place, json, to);
+                break;
+        case FIELD_VARIABLES:
+                read_variables(reader, place, json, to);
                 break;
         case FIELD_OBJECT:
                 object_read(reader, field->object, place, json, to);

@@ -47,6 +47,15 @@ struct scenario_client {
         bool no_result; /* it leaves nothing behind, also when it succeeds */
 };
 
+/* How the server behind the interposer is started: NULL members change nothing. */
+struct scenario_upstream {
+        const char *const *without; /* flags ("--NAME") that are left out with their values, ended by NULL */
+        const char *const *with;    /* words behind the subcommand's flags, ended by NULL */
+        const char *const *with_global;  /* words before the subcommand, ended by NULL */
+        struct json_object *environment; /* variables: a string sets one, null unsets it */
+        const char *since;               /* the release from which on it does what is told; NULL: any */
+};
+
 /* Everything in it is the scenario's own. */
 struct scenario {
         const char *name, *about;
@@ -64,6 +73,9 @@ struct scenario {
         size_t n_rules;
         bool has_client;
         struct scenario_client client;
+        bool has_upstream;
+        struct scenario_upstream upstream;
+        struct json_object *registry, *files; /* for the client suite, which judges them; NULL: none */
 };
 
 /*
@@ -78,6 +90,9 @@ int scenario_parse(const char *text, size_t len, const char *name, struct scenar
  * other. Returns as scenario_parse.
  */
 int scenario_read(const char *path, struct scenario **ret, struct problems *problems);
+
+/* Whether anything in it can hold only beside an upstream. */
+bool scenario_needs_upstream(const struct scenario *scenario);
 
 void scenario_free(struct scenario *scenario);
 DEFINE_CLEANUP(struct scenario *, scenario_free);

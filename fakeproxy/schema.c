@@ -107,7 +107,14 @@ static struct json_object *field_schema(const struct field *field)
         case FIELD_DESCRIPTORS:
                 return any_of(schema_integer(0, PACKET_FDS_MAX), one_of(descriptor_choices));
         case FIELD_TEXTS:
+        case FIELD_WORDS:
                 return array_of(schema_of_type("string"));
+        case FIELD_FLAGS:
+                return array_of(schema_with(schema_of_type("string"), "pattern",
+                                            json_object_new_string("^--[a-z.-]+$")));
+        case FIELD_VARIABLES:
+                return schema_with(schema_of_type("object"), "additionalProperties",
+                                   any_of(schema_of_type("string"), schema_of_type("null")));
         case FIELD_OBJECT:
                 return schema_reference(field->object->name);
         case FIELD_OBJECTS:
@@ -263,6 +270,9 @@ static void print_type(const struct field *field, FILE *to)
                 [FIELD_TRUE] = "true",
                 [FIELD_NUMBER] = "integer",
                 [FIELD_TEXTS] = "strings",
+                [FIELD_WORDS] = "strings",
+                [FIELD_FLAGS] = "strings",
+                [FIELD_VARIABLES] = "object of strings and null",
                 [FIELD_ANY_OBJECT] = "object",
                 [FIELD_BEHAVIOURS] = "behaviours",
                 [FIELD_BYTES] = "bytes",

@@ -22,7 +22,7 @@ static int parse(const char *line, struct options *options, struct cip_error *er
         snprintf(text, sizeof(text), "%s", line);
         for (char *word = strtok_r(text, " ", &state); word; word = strtok_r(NULL, " ", &state))
                 argv[argc++] = strcmp(word, "''") ? word : word + 2;
-        return options_parse(argc, argv, options, error);
+        return options_read(argc, argv, options, error);
 }
 
 START_TEST(test_what_clients_say_is_taken)

@@ -66,6 +66,8 @@ START_TEST(test_a_policy_that_says_nothing_is_an_error)
         ck_assert_ptr_nonnull(strstr(judge("[]", "dir:/a"), "Default policy is missing"));
         ck_assert_ptr_nonnull(
                 strstr(judge("{\"default\":[{\"type\":\"x\"}]}", "dir:/a"), "Unknown policy requirement type"));
+        ck_assert_ptr_nonnull(
+                strstr(judge("{\"default\":[{}]}", "dir:/a"), "Unknown policy requirement type \"\""));
         ck_assert_errno(policy_check("/nonexistent/policy.json", "dir:/a", &error), -ENOENT);
         ck_assert_str_eq(error.message, "open /nonexistent/policy.json: no such file or directory");
         ck_assert_int_lt(policy_check("/", "dir:/a", &error), 0);

@@ -477,6 +477,8 @@ START_TEST(test_wrong_use_has_its_status_and_a_sentence)
                 {"experimental-image-proxy", 1, "getsockopt: socket operation on non-socket"},
                 {"experimental-image-proxy --sockfd -1", 2, "panic: runtime error: invalid memory address"},
                 {"--emulate 0.2.8 experimental-image-proxy --sockfd -1", 1, "bad file descriptor"},
+                {"--tls-verify=false experimental-image-proxy", 1,
+                 "level=warning msg=\"'--tls-verify' is deprecated"},
                 {"--emulate nonsense experimental-image-proxy", 2,
                  "cip-fakeproxy: cannot emulate \"nonsense\""},
                 {"--seed nonsense experimental-image-proxy", 2, "cip-fakeproxy: --seed \"nonsense\": expected"},
@@ -487,6 +489,19 @@ START_TEST(test_wrong_use_has_its_status_and_a_sentence)
                 ck_assert_int_eq(run(program, "1.9.3", cases[i].arguments, out, sizeof(out)), cases[i].status);
                 ck_assert_msg(strstr(out, cases[i].text) != NULL, "%s: %s", cases[i].arguments, out);
         }
+}
+END_TEST
+
+START_TEST(test_the_environment_names_a_recording_too)
+{
+        char out[8192];
+
+        ck_assert_int_eq(setenv("CIP_FAKEPROXY_REPLAY", "/nowhere", 1), 0);
+        ck_assert_int_eq(setenv("CIP_FAKEPROXY_REPLAY_ANY_ORDER", "true", 1), 0);
+        ck_assert_int_eq(run(program, "1.9.3", "experimental-image-proxy", out, sizeof(out)), 2);
+        ck_assert_str_eq(out, "cip-fakeproxy: cannot open /nowhere: No such file or directory\n");
+        ck_assert_int_eq(unsetenv("CIP_FAKEPROXY_REPLAY"), 0);
+        ck_assert_int_eq(unsetenv("CIP_FAKEPROXY_REPLAY_ANY_ORDER"), 0);
 }
 END_TEST
 
@@ -798,6 +813,7 @@ int main(int argc, char *argv[])
         tcase_add_test(tcase, test_called_by_its_own_name_it_speaks_of_itself);
         tcase_add_test(tcase, test_asked_for_a_release_it_answers_as_that_release_by_any_name);
         tcase_add_test(tcase, test_wrong_use_has_its_status_and_a_sentence);
+        tcase_add_test(tcase, test_the_environment_names_a_recording_too);
         tcase_add_test(tcase, test_credentials_are_judged_by_initialize);
         tcase = testing_case(suite, "pipes");
         tcase_add_test(tcase, test_ten_pipes_are_finished_in_reverse_order);

@@ -31,6 +31,8 @@ START_TEST(test_a_reference_is_refused_in_the_words_of_releases)
                 {&newer, "docker://X", "invalid reference format: repository name must be lowercase"},
                 {&newer, "docker://example.com:5000/a/b:v1", NULL},
                 {&newer, "docker://EXAMPLE.com/a", NULL},
+                {&newer, "docker://localhost/a", NULL},
+                {&newer, "docker://localhost/A", "invalid reference format: repository name must be lowercase"},
                 {&newer, "ostree:x", "The transport \"ostree:\" is not supported in this build"},
                 {&newer, "oci:/dev/null/x:tag", "faccessat /dev/null/x: not a directory"},
                 {&older, "dir:/dev/null/x:tag", "lstat /dev/null/x:tag: not a directory"},
@@ -73,6 +75,35 @@ START_TEST(test_a_long_name_is_repeated_as_often_as_releases_do)
         ck_assert_uint_gt(strlen(problem), 60000);
         ck_assert_int_eq(strncmp(problem, "opening file \"/<<<", 17), 0);
         ck_assert_ptr_nonnull(strstr(problem, "<: file name too long"));
+}
+END_TEST
+
+START_TEST(test_a_repository_has_a_name_of_255_characters_at_most)
+{
+        static const struct {
+                const char *begins;
+                size_t most; /* of what follows */
+        } cases[] = {
+                {"localhost/", 245},      {"example.com:5000/a/", 236},
+                {"", 255 - 18}, /* docker.io/library/ */
+                {"docker.io/", 255 - 18}, {"a/", 255 - 12},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                char reference[400] = "docker://";
+                char *problem CLEANUP(cleanup_free) = NULL;
+                size_t begin;
+
+                strcat(reference, cases[i].begins);
+                begin = strlen(reference);
+                memset(reference + begin, 'a', cases[i].most);
+                strcpy(reference + begin + cases[i].most, ":tag");
+                problem = reference_problem(&newer, reference);
+                ck_assert_msg(!problem, "%s: %s", reference, problem);
+                strcpy(reference + begin + cases[i].most, "a:tag");
+                problem = reference_problem(&newer, reference);
+                ck_assert_str_eq(problem, "repository name must not be more than 255 characters");
+        }
 }
 END_TEST
 
@@ -123,6 +154,7 @@ int main(void)
 
         tcase_add_test(tcase, test_a_reference_is_refused_in_the_words_of_releases);
         tcase_add_test(tcase, test_a_long_name_is_repeated_as_often_as_releases_do);
+        tcase_add_test(tcase, test_a_repository_has_a_name_of_255_characters_at_most);
         tcase_add_test(tcase, test_an_error_that_was_cut_is_made_whole);
         tcase_add_test(tcase, test_a_path_is_cleaned_as_go_does);
         return testing_main(suite);

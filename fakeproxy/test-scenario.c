@@ -208,6 +208,15 @@ static const struct {
         {RULES_OF("{\"data\": [{\"send\": 1, \"bytes_per_s\": 1}]}"), "/rules/0/data/0/bytes_per_s", "`drip`"},
         {RULES_OF("{\"data\": [{\"end\": true, \"code\": \"other\"}]}"), "/rules/0/data/0/code", "`fail`"},
         {RULES_OF("{\"data\": [{\"stall\": true}, {\"send\": 1}]}"), "/rules/0/data/1", "never reached"},
+        {WITH("\"upstream\": {\"without\": [\"--authfil\"]}"), "/upstream/without/0",
+         "no such flag; did you mean \"authfile\"?"},
+        {WITH("\"upstream\": {\"without\": [\"--authfile=x\"]}"), "/upstream/without/0", "without a value"},
+        {WITH("\"upstream\": {\"without\": [\"authfile\"]}"), "/upstream/without/0", "without a value"},
+        {WITH("\"upstream\": {\"without\": [\"--sockfd\"]}"), "/upstream/without/0", "cannot be another"},
+        {WITH("\"upstream\": {\"with\": [\"--sockfd=4\"]}"), "/upstream/with/0", "cannot be another"},
+        {WITH("\"upstream\": {\"with_global\": [1]}"), "/upstream/with_global/0", "expected a string"},
+        {WITH("\"upstream\": {\"environment\": {\"A=\": \"\"}}"), "/upstream/environment/A=", "no variable"},
+        {WITH("\"upstream\": {\"environment\": {\"A\": 1}}"), "/upstream/environment/A", "expected a string"},
         {WITH("\"client\": {}"), "/client", "\"must\" is missing"},
         {WITH("\"client\": {\"must\": \"fail\", \"mention\": \"x\"}"), "/client/mention", "expected an array"},
         {WITH("\"client\": {\"must\": \"fail\", \"mention\": [1]}"), "/client/mention/0", "expected a string"},
@@ -273,6 +282,11 @@ static const struct {
         {RULES_OF("{\"fail\": \"x\", \"data\": []}"), "/rules/0/data", "a failure opens no pipe"},
         {RULES_OF("{\"fail\": \"x\", \"raw\": \"\"}"), "/rules/0/fail", "take the place"},
         {RULES_OF("{\"empty\": true, \"cut_at\": 5}"), "/rules/0/empty", "no text"},
+        {RULES_OF("{\"forward\": {\"replace\": \"a\"}}"), "/rules/0/forward", "\"by\" is missing"},
+        {RULES_OF("{\"answer\": {}, \"forward\": {\"replace\": \"a\", \"by\": \"b\"}}"), "/rules/0/forward",
+         "hands no request on"},
+        {RULES_OF("{\"when\": {\"outcome\": \"failure\"}, \"forward\": {\"replace\": \"a\", \"by\": \"b\"}}"),
+         "/rules/0/forward", "only when the request has been handed on"},
 };
 
 START_TEST(test_what_is_wrong_is_told_with_its_place)
@@ -561,7 +575,8 @@ static void mutate_member(const struct schema *schema, struct json_object *root,
 {
         char other[100];
         bool free_form = !strcmp(key, "reply") || !strcmp(key, "answer") || !strcmp(key, "is") ||
-                         !strcmp(key, "entry") || !strcmp(key, "manifest") || !strcmp(key, "config");
+                         !strcmp(key, "entry") || !strcmp(key, "manifest") || !strcmp(key, "config") ||
+                         !strcmp(key, "environment") || !strcmp(key, "registry") || !strcmp(key, "files");
 
         snprintf(other, sizeof(other), "%.60sx", key);
         json_object_object_add(object, other, json_object_get(value));
@@ -635,12 +650,16 @@ static const char everything[] = WITH(
         "true}},"
         "{\"name\": \"b\", \"when\": {\"pipe\": 1, \"from\": 2}, \"answer\": {}, \"no_reply\": true},"
         "{\"when\": {\"packet\": 5}, \"fail\": \"x\", \"code\": \"other\"},"
+        "{\"when\": {\"packet\": 4}, \"forward\": {\"replace\": \"a\", \"by\": \"b\"}},"
         "{\"when\": {\"image\": \"x:y\"}, \"empty\": true, \"descriptors\": 2},"
         "{\"when\": {\"packet\": 9}, \"data\": [{\"exit\": 3}]}, {\"when\": {\"packet\": 8},"
         "\"data\": [{\"signal\": \"KILL\"}]}, {\"when\": {\"packet\": 7}, \"data\": [{\"end\": true}]},"
         "{\"when\": {\"packet\": 6}, \"data\": [{\"stall\": true}]}],"
         "\"client\": {\"must\": \"either\", \"within_s\": 4, \"mention\": [\"x\"], \"not_mention\": [\"y\"],"
-        "\"calls_at_most\": 9, \"result\": \"image\"}");
+        "\"calls_at_most\": 9, \"result\": \"image\"}, \"upstream\": {\"without\": [\"--authfile\"], \"with\": "
+        "[\"a\"],"
+        "\"with_global\": [\"b\"], \"environment\": {\"HOME\": null, \"A\": \"b\"}, \"since\": \"1.13.0\"},"
+        "\"registry\": {\"rules\": []}, \"files\": {\"a\": \"b\"}");
 
 START_TEST(test_the_schema_and_the_parser_agree)
 {
@@ -693,8 +712,8 @@ static void want_scenario(const struct schema *schema)
 
         ck_assert_msg(r == 0, "%s: %s: %s", path, problems.n ? problems.problems[0].pointer : "",
                       problems.n ? problems.problems[0].message : "");
-        ck_assert_msg(scenario->n_rules > 0 || behaviours_any(&scenario->with) || !scenario->fixture ||
-                              strcmp(scenario->fixture, "layers-1") != 0,
+        ck_assert_msg(scenario->n_rules > 0 || scenario->has_upstream || behaviours_any(&scenario->with) ||
+                              !scenario->fixture || strcmp(scenario->fixture, "layers-1") != 0,
                       "%s: does nothing", path);
         ck_assert_msg(json && accepts(schema, schema->root, json), "%s: the schema refuses it", path);
         mutate(schema, json, json, false);

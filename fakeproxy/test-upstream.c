@@ -456,6 +456,25 @@ START_TEST(test_a_rule_changes_one_reply_of_a_real_server)
 }
 END_TEST
 
+START_TEST(test_a_rule_refuses_what_a_real_server_has_answered)
+{
+        struct drive drive CLEANUP_DRIVE = {0};
+        char *folder CLEANUP(cleanup_tmpdir_remove) =
+                start_with_rules(&drive, "{\"when\":{\"method\":\"GetManifest\",\"nth\":1},\"fail\":\"not "
+                                         "today\",\"code\":\"retryable\"}");
+
+        ck_assert_ptr_nonnull(folder);
+        want(&drive, CALL("Initialize", ""), "\"success\":true");
+        want(&drive, OPEN("fake:layers-1"), "\"value\":1,");
+        ck_assert_str_eq(drive_call(&drive, CALL("GetManifest", "1")),
+                         "{\"success\":false,\"value\":null,\"pipeid\":0,\"error_code\":\"retryable\","
+                         "\"error\":\"not today\"}");
+        ck_assert_uint_eq(drive.packet.n_fds, 0);
+        want(&drive, CALL("GetManifest", "1"), "\"success\":true");
+        ck_assert_int_eq(drive_end(&drive), 0);
+}
+END_TEST
+
 START_TEST(test_a_rule_cuts_one_blob_of_a_real_server)
 {
         struct drive drive CLEANUP_DRIVE = {0};
@@ -566,6 +585,189 @@ START_TEST(test_a_rule_ends_the_session_as_it_says)
 }
 END_TEST
 
+START_TEST(test_a_flood_holds_up_no_real_server)
+{
+        struct drive drive CLEANUP_DRIVE = {0};
+        char *folder CLEANUP(cleanup_tmpdir_remove) =
+                start_with_rules(&drive, "{\"when\":{\"method\":\"OpenImage\"},\"stderr_flood\":300000}");
+
+        ck_assert_ptr_nonnull(folder);
+        want(&drive, CALL("Initialize", ""), "\"success\":true");
+        for (int i = 0; i < 3; i++)
+                want(&drive, OPEN("fake:layers-1"), "\"success\":true");
+        while (child_stderr_total(drive.child) < 900000) {
+                ck_assert_int_ge(wait_fd(child_stderr_fd(drive.child), POLLIN, deadline_in_ms(60000)), 0);
+                child_read_stderr(drive.child);
+        }
+        ck_assert_int_eq(drive_end(&drive), 0);
+}
+END_TEST
+
+START_TEST(test_a_rule_ends_the_process_in_mid_pipe)
+{
+        struct drive drive CLEANUP_DRIVE = {0};
+        char *folder CLEANUP(cleanup_tmpdir_remove) =
+                start_with_rules(&drive, "{\"when\":{\"method\":\"GetManifest\"},"
+                                         "\"data\":[{\"send\":9},{\"wait_ms\":30},{\"exit\":4}]}");
+        size_t len;
+
+        ck_assert_ptr_nonnull(folder);
+        want(&drive, CALL("Initialize", ""), "\"success\":true");
+        want(&drive, OPEN("fake:layers-1"), "\"success\":true");
+        want(&drive, CALL("GetManifest", "1"), "\"success\":true");
+        ck_assert_int_eq(drive_wait(&drive), 4);
+        free(drive_read(&drive, 0, &len));
+        ck_assert_uint_eq(len, 9);
+}
+END_TEST
+
+START_TEST(test_a_rule_speaks_when_the_client_has_gone)
+{
+        struct drive drive CLEANUP_DRIVE = {0};
+        char *folder CLEANUP(cleanup_tmpdir_remove) =
+                start_with_rules(&drive, "{\"when\":{\"event\":\"end-of-input\"},\"stderr\":\"gone\\n\"}");
+
+        ck_assert_ptr_nonnull(folder);
+        want(&drive, CALL("Initialize", ""), "\"success\":true");
+        ck_assert_int_eq(drive_end(&drive), 0);
+        ck_assert_str_eq(drive_stderr(&drive), "gone\n");
+}
+END_TEST
+
+/* ---- how the upstream is started ---- */
+
+/* Prints its arguments and two variables, and serves nothing. */
+static const char show[] = "#!/bin/sh\nfor a; do echo \"arg $a\"; done\n"
+                           "echo \"SET ${SET-none}\"\necho \"UNSET ${UNSET-none}\"\n";
+
+/* What the upstream finds when the interposer is started with @arguments and a scenario of @rest. */
+static char *start_edited(const char *rest, const char *arguments, int want_status)
+{
+        char *folder CLEANUP(cleanup_tmpdir_remove) = NULL;
+        char *path CLEANUP(cleanup_free) = NULL, *text CLEANUP(cleanup_free) = NULL;
+        char *script CLEANUP(cleanup_free) = NULL, *command CLEANUP(cleanup_free) = NULL;
+        struct cip_error error;
+        char *said;
+        int status;
+
+        ck_assert_ok(tmpdir_new("test-upstream", &folder, &error));
+        text = format("{\"scenario\":\"edits\",\"about\":\"A test.\",%s}", rest);
+        path = write_file(folder, "edits.json", text, 0600);
+        script = write_file(folder, "show", show, 0700);
+        command = format(
+                "PLACE=/of/mine UNSET=there %s --upstream '%s own --word' --scenario %s %s 2>&1 </dev/null",
+                program, script, path, arguments);
+        said = run(command, &status);
+        ck_assert_msg(status == want_status, "%d: %s", status, said);
+        return said;
+}
+
+START_TEST(test_flags_of_the_client_are_left_out_with_their_values)
+{
+        char *said CLEANUP(cleanup_free) =
+                start_edited("\"upstream\":{\"without\":[\"--authfile\",\"--policy\",\"--debug\",\"--word\"]}",
+                             "--policy p --debug --tmpdir --policy experimental-image-proxy --authfile a "
+                             "--authfile=b --no-creds --creds --authfile -- --authfile",
+                             2);
+
+        ck_assert_msg(strstr(said, "/upstream/without/3: skopeo has no such flag") != NULL, "%s", said);
+        free(STEAL(said));
+        said = start_edited("\"upstream\":{\"without\":[\"--authfile\",\"--policy\",\"--debug\"]}",
+                            "--policy p --debug --tmpdir --policy experimental-image-proxy --authfile a "
+                            "--authfile=b --no-creds --creds --authfile -- --authfile",
+                            0);
+        ck_assert_str_eq(said, "arg own\narg --word\narg --tmpdir\narg --policy\narg experimental-image-proxy\n"
+                               "arg --no-creds\narg --creds\narg --authfile\narg --\narg --authfile\n"
+                               "SET none\nUNSET there\n");
+}
+END_TEST
+
+START_TEST(test_words_and_variables_are_added_where_they_belong)
+{
+        char *said CLEANUP(cleanup_free) = start_edited(
+                "\"upstream\":{\"with\":[\"--tls-verify=false\"],\"with_global\":[\"--policy\","
+                "\"{PLACE}/policy.json\"],\"environment\":{\"SET\":\"{PLACE}{}{1}{A\",\"UNSET\":null}}",
+                "experimental-image-proxy --no-creds", 0);
+
+        ck_assert_str_eq(said, "arg own\narg --word\narg --policy\narg /of/mine/policy.json\n"
+                               "arg experimental-image-proxy\narg --no-creds\narg --tls-verify=false\n"
+                               "SET /of/mine{}{1}{A\nUNSET none\n");
+}
+END_TEST
+
+START_TEST(test_a_variable_that_is_not_set_is_named)
+{
+        char *said CLEANUP(cleanup_free) = start_edited(
+                "\"upstream\":{\"with\":[\"--authfile={NO_SUCH}/auth.json\"]}", "experimental-image-proxy", 2);
+
+        ck_assert_str_eq(
+                said, "cip-fakeproxy: the scenario's upstream: {NO_SUCH} names a variable that is not set\n");
+}
+END_TEST
+
+START_TEST(test_an_upstreams_edits_hold_in_a_session)
+{
+        char *folder CLEANUP(cleanup_tmpdir_remove) = NULL;
+        struct drive drive CLEANUP_DRIVE = {0};
+        char *path CLEANUP(cleanup_free) = NULL, *flags CLEANUP(cleanup_free) = NULL;
+        struct cip_error error;
+
+        ck_assert_ok(tmpdir_new("test-upstream", &folder, &error));
+        path = write_file(
+                folder, "edits.json",
+                "{\"scenario\":\"edits\",\"about\":\"A test.\",\"upstream\":{\"without\":[\"--policy\"],"
+                "\"with_global\":[\"--insecure-policy\"],\"environment\":{\"CIP_FAKEPROXY_EMULATE\":"
+                "\"1.18.0\"}}}",
+                0600);
+        flags = format("--policy /no/such/policy --scenario %s --upstream %s experimental-image-proxy", path,
+                       program);
+        drive_start(&drive, program, NULL, flags);
+        want(&drive, CALL("Initialize", ""), "0.2.6");
+        want(&drive, OPEN("fake:layers-1"), "\"value\":1,");
+        ck_assert_int_eq(drive_end(&drive), 0);
+}
+END_TEST
+
+START_TEST(test_a_request_is_handed_on_with_another_text)
+{
+        struct drive drive CLEANUP_DRIVE = {0};
+        char *folder CLEANUP(cleanup_tmpdir_remove) =
+                start_with_rules(&drive, "{\"when\":{\"method\":\"OpenImage\",\"contains\":\"fake:no\",\"nth\":"
+                                         "1},\"forward\":{\"replace\":"
+                                         "\"no-such\",\"by\":\"layers-1\"}}");
+
+        ck_assert_ptr_nonnull(folder);
+        want(&drive, CALL("Initialize", ""), "\"success\":true");
+        want(&drive, OPEN("fake:no-such"), "\"value\":1,");
+        want(&drive, CALL("GetManifest", "1"), "\"success\":true");
+        want(&drive, OPEN("fake:no-such"), "\"success\":false");
+        ck_assert_int_eq(drive_end(&drive), 0);
+}
+END_TEST
+
+START_TEST(test_what_is_about_an_upstream_is_refused_where_there_is_none)
+{
+        static const char *const parts[] = {
+                "\"upstream\":{}",
+                "\"registry\":{}",
+                "\"rules\":[{\"forward\":{\"replace\":\"a\",\"by\":\"b\"}}]",
+        };
+        struct cip_error error;
+
+        for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+                char *folder CLEANUP(cleanup_tmpdir_remove) = NULL;
+                char *path CLEANUP(cleanup_free) = NULL, *flags CLEANUP(cleanup_free) = NULL;
+                char *text CLEANUP(cleanup_free) =
+                        format("{\"scenario\":\"edits\",\"about\":\"A test.\",%s}", parts[i]);
+
+                ck_assert_ok(tmpdir_new("test-upstream", &folder, &error));
+                path = write_file(folder, "edits.json", text, 0600);
+                flags = format("--scenario %s " PROXY, path);
+                want_refused(NULL, flags, "it holds only beside --upstream");
+        }
+}
+END_TEST
+
 START_TEST(test_a_scenario_that_is_none_is_refused_beside_an_upstream)
 {
         char *flags CLEANUP(cleanup_free) =
@@ -581,6 +783,7 @@ int main(int argc, char *argv[])
         Suite *suite = suite_create("upstream");
         TCase *through = testing_case(suite, "through"), *end = testing_case(suite, "end");
         TCase *start_up = testing_case(suite, "start"), *rules = testing_case(suite, "rules");
+        TCase *edits = testing_case(suite, "edits");
 
         /* By its whole path: a test puts a link to it into a folder. */
         program = argc > 1 && realpath(argv[1], path) ? path : "cip-fakeproxy";
@@ -597,12 +800,22 @@ int main(int argc, char *argv[])
         tcase_add_test(start_up, test_an_upstream_that_cannot_be_started_is_named);
         tcase_add_test(start_up, test_an_upstream_that_is_the_interposer_again_is_refused);
         tcase_add_test(rules, test_a_rule_changes_one_reply_of_a_real_server);
+        tcase_add_test(rules, test_a_rule_refuses_what_a_real_server_has_answered);
         tcase_add_test(rules, test_a_rule_cuts_one_blob_of_a_real_server);
         tcase_add_test(rules, test_a_rule_fails_a_raw_blob_of_a_real_server);
         tcase_add_test(rules, test_a_rule_leaves_the_rest_of_a_large_blob_as_it_is);
         tcase_add_test(rules, test_a_rule_ends_the_session_as_it_says);
+        tcase_add_test(rules, test_a_flood_holds_up_no_real_server);
+        tcase_add_test(rules, test_a_rule_ends_the_process_in_mid_pipe);
+        tcase_add_test(rules, test_a_rule_speaks_when_the_client_has_gone);
+        tcase_add_test(edits, test_flags_of_the_client_are_left_out_with_their_values);
+        tcase_add_test(edits, test_words_and_variables_are_added_where_they_belong);
+        tcase_add_test(edits, test_a_variable_that_is_not_set_is_named);
+        tcase_add_test(edits, test_an_upstreams_edits_hold_in_a_session);
+        tcase_add_test(edits, test_what_is_about_an_upstream_is_refused_where_there_is_none);
+        tcase_add_test(rules, test_a_request_is_handed_on_with_another_text);
         tcase_add_test(rules, test_a_scenario_that_is_none_is_refused_beside_an_upstream);
-        for (size_t i = 0; i < 4; i++)
-                tcase_set_timeout((TCase *[]){through, end, start_up, rules}[i], 120);
+        for (size_t i = 0; i < 5; i++)
+                tcase_set_timeout((TCase *[]){through, end, start_up, rules, edits}[i], 120);
         return testing_main(suite);
 }

@@ -23,6 +23,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "fakeproxy/alter.h"
+#include "fakeproxy/edits.h"
 #include "fakeproxy/go.h"
 #include "fakeproxy/record.h"
 #include "fakeproxy/relay.h"
@@ -170,7 +171,11 @@ struct launch {
         char *command; /* the words of the upstream, cut apart */
         const char **argv;
         const char **envp;
+        size_t n_command; /* the words of argv that are the upstream's */
         char *chain;
+        struct scenario *scenario; /* NULL: none is beside it */
+        uint64_t seed;
+        struct edited edited; /* argv and envp as the scenario has them */
         struct child_fd *fds;
         size_t n_fds;
         bool stdin_closed;
@@ -184,7 +189,19 @@ static void launch_clear(struct launch *launch)
         free(launch->argv);
         free(launch->envp);
         free(launch->chain);
+        scenario_free(launch->scenario);
+        edited_clear(&launch->edited);
         free(launch->fds);
+}
+
+static const char *const *launch_argv(const struct launch *launch)
+{
+        return launch->edited.argv ? launch->edited.argv : launch->argv;
+}
+
+static const char *const *launch_envp(const struct launch *launch)
+{
+        return launch->edited.envp ? launch->edited.envp : launch->envp;
 }
 
 /* Where this program is; the caller frees. NULL: no memory. */
@@ -213,6 +230,7 @@ static int make_argv(const struct upstream *upstream, int argc, char *const argv
         for (char *word = n ? NULL : strtok_r(launch->command, " \t", &state); word && n < WORDS_MAX;
              word = strtok_r(NULL, " \t", &state))
                 launch->argv[n++] = word;
+        launch->n_command = n;
         for (int i = 1; i < argc; i++) {
                 const char *value = NULL;
                 const struct own_flag *flag;
@@ -450,32 +468,36 @@ static int read_seed(const char *text, uint64_t *seed, struct cip_error *error)
         return 0;
 }
 
-/* The scenario beside an upstream, if any. */
-static int open_scenario(const struct upstream *upstream, struct scenario **ret, uint64_t *seed,
-                         struct cip_error *error)
+/* The scenario beside an upstream, if any, and how it has the upstream started. */
+static int open_scenario(const struct upstream *upstream, struct launch *launch, struct cip_error *error)
 {
         struct problems problems CLEANUP(cleanup_problems) = {0};
+        int r = 0;
 
         if (!upstream->scenario || !upstream->command)
                 return 0;
-        if (scenario_read(upstream->scenario, ret, &problems) < 0) {
+        if (scenario_read(upstream->scenario, &launch->scenario, &problems) < 0) {
                 problems_print(&problems, upstream->scenario, stderr);
                 return error_set(error, CIP_ERROR_LOCAL, -EINVAL, "this scenario cannot be played");
         }
-        *seed = (*ret)->seed;
-        return upstream->seed ? read_seed(upstream->seed, seed, error) : 0;
+        launch->seed = launch->scenario->seed;
+        if (upstream->seed)
+                r = read_seed(upstream->seed, &launch->seed, error);
+        return r < 0 ? r
+                     : edits_apply(&launch->scenario->upstream, launch->argv, launch->n_command, launch->envp,
+                                   &launch->edited, error);
 }
 
-static int play(const struct relay *relay, const struct scenario *scenario, const char *verdict, uint64_t seed,
-                int *ret_status, struct cip_error *error)
+static int play(const struct relay *relay, const struct launch *launch, const char *verdict, int *ret_status,
+                struct cip_error *error)
 {
         struct alteration alteration = {.client = relay->client,
                                         .server = relay->server,
                                         .stream = relay->stream,
                                         .child = relay->child,
-                                        .scenario = scenario,
+                                        .scenario = launch->scenario,
                                         .verdict = verdict,
-                                        .seed = seed};
+                                        .seed = launch->seed};
 
         return alter_run(&alteration, ret_status, error);
 }
@@ -483,26 +505,24 @@ static int play(const struct relay *relay, const struct scenario *scenario, cons
 /* Starts the server with @take_theirs, and lets the relay do the rest. */
 static int run_session(const struct upstream *upstream, struct launch *launch, int ours, int take_theirs)
 {
-        struct child_spec spec = {.argv = launch->argv,
-                                  .envp = launch->envp,
+        struct child_spec spec = {.argv = launch_argv(launch),
+                                  .envp = launch_envp(launch),
                                   .fds = launch->fds,
                                   .n_fds = launch->n_fds,
                                   .keep_stderr = true,
                                   .close_stdin = launch->stdin_closed};
         struct relay relay = {.client = launch->sockfd, .server = ours, .stream = launch->type == SOCK_STREAM};
         struct record *record CLEANUP(cleanup_record_free) = NULL;
-        struct scenario *scenario CLEANUP(cleanup_scenario_free) = NULL;
-        uint64_t seed = 0;
         struct cip_error error = {0};
         struct stat st;
-        int r = open_scenario(upstream, &scenario, &seed, &error), status = 0;
+        int r = 0, status = 0;
 
         if (fstat(take_theirs, &st) == 0)
                 relay.server_inode = st.st_ino;
         for (size_t i = 0; i < launch->n_fds; i++)
                 if (launch->fds[i].target == launch->sockfd)
                         launch->fds[i].fd = take_theirs;
-        if (r == 0 && upstream->record)
+        if (upstream->record)
                 r = record_new(upstream->record, upstream->record_data, relay.stream ? "stream" : "seqpacket",
                                &record, &error);
         if (r == 0) {
@@ -516,8 +536,8 @@ static int run_session(const struct upstream *upstream, struct launch *launch, i
                 return complain(&error);
         }
         relay.record = record;
-        r = scenario ? play(&relay, scenario, upstream->verdict, seed, &status, &error)
-                     : relay_run(&relay, &status, &error);
+        r = launch->scenario ? play(&relay, launch, upstream->verdict, &status, &error)
+                             : relay_run(&relay, &status, &error);
         if (r < 0)
                 return complain(&error);
         r = record_finish(record, status, &error);
@@ -529,8 +549,8 @@ static int become(const struct launch *launch)
 {
         struct cip_error error = {0};
 
-        execvpe(launch->argv[0], (char *const *)(uintptr_t)launch->argv,
-                (char *const *)(uintptr_t)launch->envp);
+        execvpe(launch->argv[0], (char *const *)(uintptr_t)launch_argv(launch),
+                (char *const *)(uintptr_t)launch_envp(launch));
         error_set_errno(&error, CIP_ERROR_LOCAL, -errno, "the upstream: cannot start %s", launch->argv[0]);
         return complain(&error);
 }
@@ -550,6 +570,8 @@ static int run(const struct upstream *upstream, int argc, char *const argv[], st
                           upstream->command);
                 return complain(&error);
         }
+        if (r == 0 && open_scenario(upstream, launch, &error) < 0)
+                return complain(&error);
         if (r == 0) {
                 launch->sockfd = find_sockfd(launch->argv);
                 if (!is_session(launch))

@@ -314,7 +314,7 @@ static const struct options *options_of(unsigned which)
         struct cip_error error;
 
         if (!parsed_once[which])
-                target_that(options_parse(ARRAY_SIZE(argv) - 1, argv, &options[which], &error) == 0, "%s",
+                target_that(options_read(ARRAY_SIZE(argv) - 1, argv, &options[which], &error) == 0, "%s",
                             error.message);
         parsed_once[which] = true;
         return &options[which];
