@@ -68,6 +68,12 @@ struct outflow {
         size_t len;
 };
 
+/* What the client asked. */
+struct asked {
+        struct request request;
+        enum method_id id; /* METHODS: it is none of the protocol's */
+};
+
 struct hostile {
         struct target_input program;
         int socket;
@@ -75,7 +81,7 @@ struct hostile {
         struct outflow flows[PIPES_MAX];
         size_t n_flows;
         uint32_t next_pipeid;
-        struct request *waiting[WAITING_MAX]; /* requests without an answer, oldest first */
+        struct asked *waiting[WAITING_MAX]; /* without an answer, oldest first */
         size_t n_waiting;
         bool shut_down;
 };
@@ -87,47 +93,50 @@ struct hostile {
 static struct {
         char text[128];
         size_t len;
-        struct request request;
+        struct asked asked;
 } parsed[32];
 static size_t n_parsed;
 
-static bool is_parsed(const struct request *request)
+static bool is_parsed(const struct asked *asked)
 {
-        return request >= &parsed[0].request && request <= &parsed[ARRAY_SIZE(parsed) - 1].request;
+        return asked >= &parsed[0].asked && asked <= &parsed[ARRAY_SIZE(parsed) - 1].asked;
 }
 
-static struct request *parse_request(const char *data, size_t len)
+static struct asked *parse_request(const char *data, size_t len)
 {
         struct cip_error error = {0};
-        struct request *request;
+        const struct method *method;
+        struct asked *asked;
 
         for (size_t i = 0; i < n_parsed; i++)
                 if (len == parsed[i].len && memcmp(data, parsed[i].text, len) == 0)
-                        return &parsed[i].request;
+                        return &parsed[i].asked;
         if (n_parsed < ARRAY_SIZE(parsed) && len <= sizeof(parsed[0].text)) {
                 memcpy(parsed[n_parsed].text, data, len);
                 parsed[n_parsed].len = len;
-                request = &parsed[n_parsed++].request;
+                asked = &parsed[n_parsed++].asked;
         } else {
-                request = calloc(1, sizeof(*request));
-                target_that(request, "no memory");
+                asked = calloc(1, sizeof(*asked));
+                target_that(asked, "no memory");
         }
-        target_that(request_parse(data, len, request, &error) == 0, "the client sent no request: %s",
+        target_that(request_parse(data, len, &asked->request, &error) == 0, "the client sent no request: %s",
                     error.message);
-        return request;
+        method = method_find(asked->request.method);
+        asked->id = method ? method->id : METHODS;
+        return asked;
 }
 
 static void drop_request(struct hostile *server)
 {
-        struct request *request = server->waiting[0];
+        struct asked *asked = server->waiting[0];
 
         server->n_waiting--;
         for (size_t i = 0; i < server->n_waiting; i++)
                 server->waiting[i] = server->waiting[i + 1];
-        if (is_parsed(request))
+        if (is_parsed(asked))
                 return;
-        request_clear(request);
-        free(request);
+        request_clear(&asked->request);
+        free(asked);
 }
 
 /* Takes in a request, if there is one. */
@@ -193,29 +202,40 @@ static struct good blob_of(const char *digest)
         return (struct good){NULL, NULL, 0};
 }
 
-static struct good good_answer(const struct hostile *server, const struct request *request, char value[512])
+static struct good good_answer(const struct hostile *server, const struct asked *asked, char value[512])
 {
-        const char *method = request->method;
+        const char *text = "null";
+        struct good good = {value, NULL, 0};
 
-        if (strcmp(method, "Initialize") == 0)
+        switch (asked->id) {
+        case METHOD_INITIALIZE:
                 snprintf(value, 512, "\"%s\"", server->version);
-        else if (strncmp(method, "OpenImage", 9) == 0)
-                snprintf(value, 512, "1");
-        else if (strcmp(method, "GetLayerInfo") == 0)
-                snprintf(value, 512, "%s", image.infos);
-        else
-                snprintf(value, 512, "null");
-        if (strcmp(method, "GetManifest") == 0) {
+                return good;
+        case METHOD_OPEN_IMAGE:
+        case METHOD_OPEN_IMAGE_OPTIONAL:
+                text = "1";
+                break;
+        case METHOD_GET_LAYER_INFO:
+                text = image.infos;
+                break;
+        case METHOD_GET_MANIFEST:
                 snprintf(value, 512, "\"%s\"", image.manifest_digest);
                 return (struct good){value, image.manifest, strlen(image.manifest)};
+        case METHOD_GET_FULL_CONFIG:
+        case METHOD_GET_CONFIG:
+                good = (struct good){value, image.config, strlen(image.config)};
+                break;
+        case METHOD_GET_LAYER_INFO_PIPED:
+                good = (struct good){value, image.infos, strlen(image.infos)};
+                break;
+        case METHOD_GET_BLOB:
+        case METHOD_GET_RAW_BLOB:
+                return blob_of(json_object_get_string(json_object_array_get_idx(asked->request.args, 1)));
+        default:
+                break;
         }
-        if (strcmp(method, "GetFullConfig") == 0 || strcmp(method, "GetConfig") == 0)
-                return (struct good){value, image.config, strlen(image.config)};
-        if (strcmp(method, "GetLayerInfoPiped") == 0)
-                return (struct good){value, image.infos, strlen(image.infos)};
-        if (strcmp(method, "GetBlob") == 0 || strcmp(method, "GetRawBlob") == 0)
-                return blob_of(json_object_get_string(json_object_array_get_idx(request->args, 1)));
-        return (struct good){value, NULL, 0};
+        strcpy(value, text);
+        return good;
 }
 
 /* FinishPipe is answered when all was written. False: not yet. */
@@ -237,24 +257,24 @@ static bool finish(struct hostile *server, const struct request *request)
 /* Answers the oldest request well, but for what @mutate writes into the text: bytes at an offset. */
 static bool answer_well(struct hostile *server, struct target_input *mutate)
 {
-        const struct request *request = server->n_waiting ? server->waiting[0] : NULL;
-        bool raw = request && strcmp(request->method, "GetRawBlob") == 0;
+        const struct asked *asked = server->n_waiting ? server->waiting[0] : NULL;
+        bool raw = asked && asked->id == METHOD_GET_RAW_BLOB;
         char value[512], text[1024];
         struct good good;
         int fds[2];
         size_t n_fds = 0, len;
         uint32_t pipeid = 0;
 
-        if (!request)
+        if (!asked)
                 return false;
-        if (strcmp(request->method, "Shutdown") == 0) {
+        if (asked->id == METHOD_SHUTDOWN) {
                 fd_clear(&server->socket);
                 drop_request(server);
                 return true;
         }
-        if (strcmp(request->method, "FinishPipe") == 0 && !finish(server, request))
+        if (asked->id == METHOD_FINISH_PIPE && !finish(server, &asked->request))
                 return false;
-        good = good_answer(server, request, value);
+        good = good_answer(server, asked, value);
         if (good.value && good.data) {
                 pipeid = raw ? 0 : server->next_pipeid++;
                 fds[n_fds++] = new_pipe(server, pipeid, good.data, good.len);
@@ -506,13 +526,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static const char *const versions[] = {"0.2.8", "0.2.3", "0.2.6", "0.2.7"};
         struct target_input input = {data, size};
-        size_t fds = target_count_fds_below(KERNEL_FDS_MAX);
+        static size_t fds; /* of the kernel's, as they were before the first input */
         struct hostile server = {.next_pipeid = 5};
         unsigned what = input_below(&input, 10);
         int sockets[2];
 
-        if (!*image.manifest)
+        if (!*image.manifest) {
                 make_image();
+                fds = target_count_fds_below(KERNEL_FDS_MAX);
+        }
         server.version = versions[input_below(&input, ARRAY_SIZE(versions))];
         server.program = input;
         virtual_fds_begin();
