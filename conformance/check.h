@@ -46,7 +46,8 @@ struct check_group {
         const char *about; /* one sentence */
         const struct check *checks;
         const size_t *n_checks;
-        bool opt_in; /* its checks run only where a filter names the group */
+        bool opt_in;       /* its checks run only where a filter names the group */
+        bool needs_docker; /* they are skipped where the server has no docker transport */
 };
 
 /* Every group, in the order of reports. One file each: conformance/checks-NAME.c */
@@ -208,7 +209,10 @@ void check_read_and_finish(struct check_context *c, struct answer *piped, struct
 /* The check's own folder, gone afterwards. */
 const char *check_folder(struct check_context *c);
 
-/* The fixture as an OCI layout in the check's folder: "oci:DIR:latest". Valid to the check's end. */
+/*
+ * The fixture as an OCI layout in the check's folder: "oci:DIR:latest". Valid to the check's end. Its files are hard
+ * links to what other checks use too: whoever changes one replaces it (sample_write_file), and never writes into it.
+ */
 const char *check_fixture(struct check_context *c, const char *name);
 
 /*

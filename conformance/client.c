@@ -111,8 +111,10 @@ static void write_skopeo(struct visit *visit)
                           "#!/bin/sh\n"
                           "test -x %s || : >%s/" NO_FAKE "\n"
                           "case \" $* \" in *\" experimental-image-proxy \"*) : >%s/$$.started ;; esac\n"
-                          "exec %s --scenario %s --verdict %s/$$.json --record %s/$$.jsonl \"$@\"\n",
-                          fake, verdict, verdict, fake, scenario, verdict, record);
+                          "%s --scenario %s --verdict %s/$$.json --record %s/$$.jsonl \"$@\"\n",
+                          fake, verdict, verdict,
+                          visit->server ? visit->server : check_text(visit->c, "exec %s", fake), scenario,
+                          verdict, record);
         if (fd < 0 || write_all(fd, text, strlen(text)) < 0)
                 check_error(visit->c, "cannot write %s: %s", path, strerror(errno));
 }
@@ -224,6 +226,8 @@ static void prepare(struct visit *visit)
         make_folder(c, visit->bin);
         make_folder(c, visit->verdicts);
         make_folder(c, visit->records);
+        if (visit->detail->registry)
+                client_registry_start(visit);
         if (visit->detail->path)
                 write_skopeo(visit);
 }
@@ -252,7 +256,7 @@ static void read_output(struct visit *visit, int fd)
 static struct child *start(struct visit *visit, int output)
 {
         struct check_context *c = visit->c;
-        char **argv = client_argv(c->subject->command, visit->client->reference, visit->result);
+        char **argv = client_argv(c->subject->command, visit->reference, visit->result);
         const struct child_fd fds[] = {{output, 1}, {output, 2}};
         struct cip_error error = {0};
         struct child *child = NULL;
@@ -395,7 +399,8 @@ void client_run(struct check_context *c)
 {
         const struct client *client =
                 (const void *)((const char *)c->subject - offsetof(struct client, subject));
-        struct visit visit = {.c = c, .client = client, .detail = scenario_case_of(c->check)};
+        struct visit visit = {
+                .c = c, .client = client, .detail = scenario_case_of(c->check), .reference = client->reference};
         struct cip_error error = {0};
 
         visit.output = malloc(OUTPUT_SIZE + 1);

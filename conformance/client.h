@@ -19,6 +19,8 @@ struct client {
         bool has_result;       /* it writes an OCI layout .. */
         const char *result;    /* .. there, below its HOME; NULL: to {result} */
         double patience;       /* seconds that a client gets beyond its scenario's own */
+        const char *skopeo;    /* absolute path of a real one, for scenarios with a registry; NULL: .. */
+        const char *no_skopeo; /* .. this is why */
 };
 
 /* One run of it, as it is judged. */
@@ -26,8 +28,10 @@ struct visit {
         struct check_context *c;
         const struct client *client;
         const struct scenario_case *detail;
+        const char *reference;
         const char *bin, *verdicts, *records, *result; /* paths in the check's folder */
-        char *output; /* stdout and stderr, NUL-terminated; its middle may be missing */
+        const char *server; /* how the script begins that is `skopeo`: exports and a command */
+        char *output;       /* stdout and stderr, NUL-terminated; its middle may be missing */
         size_t output_len;
         bool hung;
         int status; /* of waitpid */

@@ -29,7 +29,7 @@
 struct client_settings {
         struct suite_settings suite; /* its timeout is the patience */
         struct client_options client;
-        const char *scenarios, *reference;
+        const char *scenarios, *reference, *skopeo;
 };
 
 /* All that a run needs; freed as a whole. */
@@ -38,7 +38,7 @@ struct client_suite {
         struct client client;
         struct scenarios *scenarios;
         struct suite suite;
-        char *fake;
+        char *fake, *skopeo;
 };
 
 /* ---- options ---- */
@@ -54,6 +54,13 @@ static int take_reference(void *data, const char *value, struct cip_error *error
 {
         (void)error;
         ((struct client_settings *)data)->reference = value;
+        return 0;
+}
+
+static int take_skopeo(void *data, const char *value, struct cip_error *error)
+{
+        (void)error;
+        ((struct client_settings *)data)->skopeo = value;
         return 0;
 }
 
@@ -79,6 +86,8 @@ static const struct option_row rows[] = {
         {"env", "NAME=VALUE", CLIENT_ENVIRONMENT_HELP, client_take_environment, OF_CLIENT},
         {"scenarios", "DIR", "another folder of scenarios", take_scenarios},
         {"reference", "REF", "what {ref} becomes (default: fake:scenario)", take_reference},
+        {"skopeo", "PROGRAM", "the real one, for scenarios with a registry (default: the one on PATH)",
+         take_skopeo},
         {"fake", "PROGRAM", CLIENT_FAKE_HELP, client_take_fake, OF_CLIENT},
         {"help", NULL, "print this", suite_take_help},
 };
@@ -129,6 +138,26 @@ static int judge_command(const char *name, struct cip_error *error)
         return error_set_errno(error, CIP_ERROR_LOCAL, r, "cannot start %s", name);
 }
 
+/* The real skopeo. That there is none is a reason to skip, unless one was named. */
+static int find_skopeo(struct client_suite *run, struct cip_error *error)
+{
+        const char *named = run->settings.skopeo;
+        int r = 0;
+
+        if (!named)
+                r = client_find_skopeo(run->fake, &run->skopeo, &run->client.no_skopeo);
+        else if (access(named, X_OK) < 0 || !(run->skopeo = realpath(named, NULL)))
+                return error_set_errno(error, CIP_ERROR_LOCAL, -errno, "--skopeo: cannot start %s", named);
+        if (r < 0)
+                return error_set_errno(error, CIP_ERROR_LOCAL, r, "cannot look for skopeo");
+        if (run->skopeo && strpbrk(run->skopeo, " \t"))
+                return error_set(error, CIP_ERROR_LOCAL, -EINVAL,
+                                 "--skopeo: the path of %s has blanks, where the interposer cuts it",
+                                 run->skopeo);
+        run->client.skopeo = run->skopeo;
+        return 0;
+}
+
 /* Everything that can be wrong before a process is started. */
 static int prepare(struct client_suite *run, struct cip_error *error)
 {
@@ -143,6 +172,8 @@ static int prepare(struct client_suite *run, struct cip_error *error)
                 r = scenarios_load(settings->scenarios, stderr, &run->scenarios, error);
         if (r == 0)
                 r = client_options_apply(&settings->client, client, &run->fake, error);
+        if (r == 0)
+                r = find_skopeo(run, error);
         if (r < 0)
                 return r;
         client->reference = settings->reference;
@@ -180,6 +211,10 @@ static int make_runner(struct client_suite *run, struct cip_error *error)
         if (settings->client.fake) {
                 words[n++] = "--fake";
                 words[n++] = settings->client.fake;
+        }
+        if (settings->skopeo) {
+                words[n++] = "--skopeo";
+                words[n++] = settings->skopeo;
         }
         if (settings->suite.known) {
                 words[n++] = "--release";
@@ -235,6 +270,7 @@ int command_client(const char *const *argv)
         suite_clear(&run.suite);
         scenarios_free(run.scenarios);
         free(run.fake);
+        free(run.skopeo);
         client_options_clear(&run.settings.client);
         return r;
 }

@@ -325,6 +325,20 @@ static void print_references(const struct check *check)
         }
 }
 
+/* With the scenario that breaks its rule, where there is one: the fake's own, or before the real skopeo. */
+static void print_failure(const struct check *check)
+{
+        const struct check_group *group = selection_group(&server_catalogue, check);
+        CLEANUP(cleanup_free) char *broken = NULL;
+
+        if (installed_broken(check->id, &broken, NULL) < 0)
+                return;
+        printf("See it fail  CIP_FAKEPROXY_SCENARIO=%s \\\n"
+               "             %scip-conformance server --filter %s -- cip-fakeproxy%s\n",
+               broken, group->opt_in ? "CIP_CONFORMANCE_LOAD=0.01 " : "", check->id,
+               group->needs_docker ? " --upstream skopeo" : "");
+}
+
 static void print_check(const struct check *check)
 {
         static const char *const levels[] = {
@@ -332,7 +346,6 @@ static void print_check(const struct check *check)
                 "falling short hurts people",
                 "records what this server does; never falls short",
         };
-        CLEANUP(cleanup_free) char *broken = NULL;
         char versions[128];
 
         versions_text(check, versions, sizeof(versions));
@@ -347,12 +360,7 @@ static void print_check(const struct check *check)
         print_references(check);
         print_known(check);
         printf("\nRun it     cip-conformance server --filter %s -- skopeo\n", check->id);
-        if (installed_broken(check->id, &broken, NULL) == 0)
-                printf("See it fail  CIP_FAKEPROXY_SCENARIO=%s \\\n"
-                       "             %scip-conformance server --filter %s -- cip-fakeproxy\n",
-                       broken,
-                       selection_group(&server_catalogue, check)->opt_in ? "CIP_CONFORMANCE_LOAD=0.01 " : "",
-                       check->id);
+        print_failure(check);
 }
 
 /* ---- scenarios ---- */
@@ -376,7 +384,9 @@ static void print_scenario(const struct catalogue *catalogue, const struct check
         if (*check->reference)
                 printf("Reference  docs/protocol.md#%s\n", check->reference);
         printf("Run it     cip-conformance client --filter %s -- CLIENT {ref}\n", check->id);
-        if (detail->path)
+        if (detail->registry)
+                puts("Needs      a real skopeo, on PATH or by --skopeo PROGRAM");
+        else if (detail->path)
                 printf("By hand    cip-fakeproxy --scenario %s, in place of skopeo; the image is "
                        "fake:scenario\n",
                        detail->path);

@@ -272,7 +272,8 @@ static int run_checks(struct entry *entry, struct cip_error *error)
         entry->suite.progress.title = entry->name;
         r = suite_make_server_runner(&entry->suite, entry->profile, error);
         if (r == 0)
-                r = probe_server(entry->suite.runner, &entry->subject, &entry->probe, error);
+                r = probe_server(entry->suite.runner, &entry->subject, suite_needs_docker(&entry->suite),
+                                 &entry->probe, error);
         if (r > 0)
                 cannot_judge(entry, "interrupted before the server answered", false);
         if (r != 0)
@@ -282,6 +283,8 @@ static int run_checks(struct entry *entry, struct cip_error *error)
                 return 0;
         }
         entry->subject.version = entry->probe.version;
+        entry->subject.has_docker = entry->probe.has_docker;
+        entry->subject.docker_problem = entry->probe.docker_problem;
         entry->suite.progress.waits_for = NULL;
         return suite_judge(&entry->suite, entry->probe.release, start, &entry->summary, error);
 }

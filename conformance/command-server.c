@@ -103,6 +103,8 @@ static int judge_probe(struct session *session)
                 return session->probe.exit_status;
         }
         session->subject.version = session->probe.version;
+        session->subject.has_docker = session->probe.has_docker;
+        session->subject.docker_problem = session->probe.docker_problem;
         if (settings->protocol && version_compare(settings->wanted, session->probe.version) != 0) {
                 fail_usage("the server announces version %s of the protocol, and --protocol wants %s",
                            version_format(session->probe.version, version), settings->protocol);
@@ -119,7 +121,8 @@ static int run(struct session *session)
 
         if (suite_make_server_runner(&session->suite, session->settings.profile, &error) < 0)
                 return fail_usage("%s", error.message);
-        r = probe_server(session->suite.runner, &session->subject, &session->probe, &error);
+        r = probe_server(session->suite.runner, &session->subject, suite_needs_docker(&session->suite),
+                         &session->probe, &error);
         if (r > 0) {
                 fail_usage("interrupted before the server answered");
                 return 128 + r;

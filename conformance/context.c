@@ -23,7 +23,10 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/tmpdir.h"
+#include "conformance/catalogue.h"
 #include "conformance/descendants.h"
+#include "conformance/selection.h"
+#include "fakeregistry/registry.h"
 
 /* How long a server may take to be gone, once it has begun to go, before a message says that it still runs. */
 #define END_GRACE_MS 2000
@@ -64,7 +67,7 @@ static _Noreturn void conclude(struct check_context *c, enum outcome_kind kind)
         keep_stderr_tail(c);
         child_free(c->child);
         c->outcome->server = 0;
-        descendants_end(NULL);
+        descendants_end_all();
         transcript_free(c->transcript);
         remove_tree_at(AT_FDCWD, c->folder);
         c->outcome->kind = kind;
@@ -216,7 +219,7 @@ static void end_at_once(int signal_number)
 {
         if (*server_group > 0)
                 kill(-*server_group, SIGKILL);
-        descendants_end(NULL);
+        descendants_end_all();
         _exit(128 + signal_number);
 }
 
@@ -245,6 +248,27 @@ static void open_transcript(struct check_context *c, const char *path)
                 check_error(c, "cannot write the transcript %s: %s", path, strerror(errno));
 }
 
+static bool needs_docker(const struct check *check)
+{
+        const struct check_group *group = selection_group(&server_catalogue, check);
+
+        return group && group->needs_docker;
+}
+
+static _Noreturn void skip_without_docker(struct check_context *c)
+{
+        const char *problem = c->subject->docker_problem;
+
+        if (problem && *problem)
+                check_skip(c, "no registry can be had here: %s", problem);
+        check_skip(c, "the server has no docker transport: it connects to no registry");
+}
+
+int context_prepare(const struct check *check, const struct subject *subject, struct cip_error *error)
+{
+        return needs_docker(check) && subject->has_docker ? registry_prepare(error) : 0;
+}
+
 _Noreturn void context_run(const struct assignment *assignment)
 {
         struct check_context c = {
@@ -266,6 +290,8 @@ _Noreturn void context_run(const struct assignment *assignment)
         open_transcript(&c, assignment->transcript);
         if (world_new(c.folder, c.subject->environment, &c.world, &error) < 0)
                 check_error(&c, "%s", error.message);
+        if (needs_docker(c.check) && !c.subject->has_docker)
+                skip_without_docker(&c);
         if (!c.check->own_start)
                 check_start(&c, NULL);
         c.check->run(&c);

@@ -61,6 +61,12 @@ struct check_context {
         bool expect_open, expect_stderr;
 };
 
+/*
+ * Does once, in the process that forks those of checks, what this check takes. Returns 0 or a negative errno with
+ * @error.
+ */
+int context_prepare(const struct check *check, const struct subject *subject, struct cip_error *error);
+
 /* Runs a check from its beginning to its end in this process, and ends it. */
 _Noreturn void context_run(const struct assignment *assignment);
 

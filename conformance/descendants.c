@@ -23,14 +23,12 @@ struct kernel_entry {
         char name[];
 };
 
-bool descendants_gone(void)
-{
-        pid_t pid;
+/* Read in a signal handler. */
+static volatile pid_t spared;
 
-        do
-                pid = waitpid(-1, NULL, WNOHANG);
-        while (pid > 0);
-        return pid < 0 && errno == ECHILD;
+void descendants_spare(pid_t pid)
+{
+        spared = pid;
 }
 
 /* A decimal number; 0 where @text begins with none. */
@@ -77,12 +75,12 @@ static bool is_child(int proc, const char *name, char ret_name[DESCENDANT_NAME_S
         return true;
 }
 
-/* Sends SIGKILL to each child. Returns how many there were. */
-static size_t kill_children(char ret_name[DESCENDANT_NAME_SIZE])
+/* Sends @signal_number (0: none) to each child that is not spared. Returns how many there were. */
+static size_t signal_children(int signal_number, char ret_name[DESCENDANT_NAME_SIZE])
 {
         _Alignas(struct kernel_entry) char buffer[4096];
         int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        size_t killed = 0;
+        size_t found = 0;
         long n;
 
         while (proc >= 0 && (n = syscall(SYS_getdents64, proc, buffer, sizeof(buffer))) > 0) {
@@ -91,13 +89,24 @@ static size_t kill_children(char ret_name[DESCENDANT_NAME_SIZE])
                         pid_t pid = number(entry->name);
 
                         at += entry->size;
-                        if (pid > 1 && is_child(proc, entry->name, ret_name) && kill(pid, SIGKILL) == 0)
-                                killed++;
+                        if (pid > 1 && pid != spared && is_child(proc, entry->name, ret_name) &&
+                            kill(pid, signal_number) == 0)
+                                found++;
                 }
         }
         if (proc >= 0)
                 close(proc);
-        return killed;
+        return found;
+}
+
+bool descendants_gone(void)
+{
+        pid_t pid;
+
+        do
+                pid = waitpid(-1, NULL, WNOHANG);
+        while (pid > 0);
+        return pid < 0 ? errno == ECHILD : spared && signal_children(0, NULL) == 0;
 }
 
 size_t descendants_end(char ret_name[DESCENDANT_NAME_SIZE])
@@ -106,9 +115,15 @@ size_t descendants_end(char ret_name[DESCENDANT_NAME_SIZE])
 
         /* Each that dies hands its own children to us, so that the next round finds them. */
         while (!descendants_gone()) {
-                n += kill_children(ret_name);
+                n += signal_children(SIGKILL, ret_name);
                 if (waitpid(-1, NULL, 0) < 0 && errno == ECHILD)
                         break;
         }
         return n;
+}
+
+void descendants_end_all(void)
+{
+        spared = 0;
+        descendants_end(NULL);
 }

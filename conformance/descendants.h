@@ -8,8 +8,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #define DESCENDANT_NAME_SIZE 32
+
+/*
+ * From now on the child @pid, which is no server's but the check's own, is none of those that the functions below are
+ * about; of descendants_end_all it is. 0: there is none any more. Only the latest one is.
+ */
+void descendants_spare(pid_t pid);
 
 /* True when this process has no child that runs. Those that ended are reaped. */
 bool descendants_gone(void);
@@ -19,5 +26,8 @@ bool descendants_gone(void);
  * goes to @ret_name, which may be NULL. Async-signal-safe.
  */
 size_t descendants_end(char ret_name[DESCENDANT_NAME_SIZE]);
+
+/* The same, and spares none. */
+void descendants_end_all(void);
 
 #endif

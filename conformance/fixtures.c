@@ -1,22 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fixture images as a check sees them: written into its own folder when they are first asked for, so that
- * it may break what it likes.
+ * The fixture images as a check sees them: in its own folder when they are first asked for, so that it may break what
+ * it likes. They are written once for all checks of a run, in a folder beside those of the checks, and linked from there.
  */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
+#include "base/tmpdir.h"
 #include "conformance/context.h"
 #include "image/fixture.h"
 #include "image/layout.h"
 
 #define FIXTURE_TAG "latest"
 
+/* What is in the folder @from, by hard links in @to, which is made. */
+static void link_folder(struct check_context *c, const char *from, const char *to)
+{
+        DIR *folder = opendir(from);
+        struct dirent *entry;
+
+        if (!folder || mkdir(to, 0777) < 0)
+                check_error(c, "cannot copy the folder %s: %s", from, strerror(errno));
+        while ((entry = readdir(folder))) {
+                const char *source = check_text(c, "%s/%s", from, entry->d_name);
+                const char *target = check_text(c, "%s/%s", to, entry->d_name);
+
+                if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+                        continue;
+                /* A folder cannot be linked. */
+                if (link(source, target) < 0 && errno == EPERM)
+                        link_folder(c, source, target);
+                else if (access(target, F_OK) < 0)
+                        check_error(c, "cannot link %s: %s", source, strerror(errno));
+        }
+        closedir(folder);
+}
+
+/* The fixture that all checks share, written by the first that asks: whoever is later by a moment throws its own away. */
+static const char *shared_fixture(struct check_context *c, const struct fixture *fixture)
+{
+        const char *folder = check_text(c, "%s/../fixtures", c->folder);
+        const char *path = check_text(c, "%s/%s", folder, fixture->name);
+        const char *own = check_text(c, "%s.%d", path, (int)getpid());
+        struct cip_error error = {0};
+
+        if (access(path, F_OK) == 0)
+                return path;
+        mkdir(folder, 0777);
+        if (fixture_write_oci(fixture, own, FIXTURE_TAG, &error) < 0)
+                check_error(c, "%s", error.message);
+        if (rename(own, path) < 0 && (remove_tree_at(AT_FDCWD, own) < 0 || access(path, F_OK) < 0))
+                check_error(c, "cannot make the fixture %s: %s", path, strerror(errno));
+        return path;
+}
+
 static struct fixture_copy *copy_of(struct check_context *c, const char *name)
 {
         const struct fixture *fixture = fixture_find(name);
         struct fixture_copy *copy;
-        struct cip_error error = {0};
 
         for (copy = c->fixtures; copy; copy = copy->next)
                 if (strcmp(copy->name, name) == 0)
@@ -29,8 +76,7 @@ static struct fixture_copy *copy_of(struct check_context *c, const char *name)
         copy->name = fixture->name;
         copy->path = check_text(c, "%s/%s", c->folder, name);
         context_doing(c, "writing the fixture %s", name);
-        if (fixture_write_oci(fixture, copy->path, FIXTURE_TAG, &error) < 0)
-                check_error(c, "%s", error.message);
+        link_folder(c, shared_fixture(c, fixture), copy->path);
         copy->next = c->fixtures;
         c->fixtures = copy;
         return copy;

@@ -23,6 +23,12 @@ CHECK_GROUP(layers);
 CHECK_GROUP(pipes);
 CHECK_GROUP(blobs);
 CHECK_GROUP(rawblobs);
+CHECK_GROUP(registry);
+CHECK_GROUP(auth);
+CHECK_GROUP(tls);
+CHECK_GROUP(mirrors);
+CHECK_GROUP(policy);
+CHECK_GROUP(encryption);
 CHECK_GROUP(end);
 CHECK_GROUP(load);
 

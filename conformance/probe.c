@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The probe is two checks that are in no table: Initialize, and for skopeo `--version`. So it has a closed
- * world, a deadline and an end like any other check.
+ * The probe is checks that are in no table: Initialize, an image of docker://, and for skopeo `--version`. So it has
+ * a closed world, a deadline and an end like any other check.
  */
 #include "conformance/probe.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,8 +78,59 @@ static void run_version(struct check_context *c)
         check_skip(c, "asked");
 }
 
+/* A socket on a free port of loopback, where nobody accepts but ourselves. */
+static int listen_somewhere(struct check_context *c, unsigned *ret_port)
+{
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t len = sizeof(address);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) < 0 || listen(fd, 8) < 0 ||
+            getsockname(fd, (struct sockaddr *)&address, &len) < 0)
+                check_error(c, "cannot listen on loopback: %s", strerror(errno));
+        *ret_port = ntohs(address.sin_port);
+        return fd;
+}
+
+/* That nobody comes says nothing of the server where nobody can. */
+static void check_loopback(struct check_context *c, int listener)
+{
+        struct sockaddr_in address;
+        socklen_t len = sizeof(address);
+        CLEANUP_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        if (fd < 0 || getsockname(listener, (struct sockaddr *)&address, &len) < 0 ||
+            connect(fd, (struct sockaddr *)&address, len) < 0)
+                check_error(c, "cannot connect on loopback: %s", strerror(errno));
+        fd_clear(&fd);
+        /* Taken from the queue, so that what comes next is the server. */
+        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0)
+                check_error(c, "cannot accept on loopback: %s", strerror(errno));
+}
+
+/* Whether the server connects to a registry is seen from there; its answer is not waited for. */
+static void run_docker(struct check_context *c)
+{
+        unsigned port;
+        CLEANUP_FD int listener = listen_somewhere(c, &port);
+        struct pollfd fds[] = {{.fd = listener, .events = POLLIN}, {.events = POLLIN}};
+
+        check_loopback(c, listener);
+        check_start(c, NULL);
+        check_request(c, "OpenImage", "[\"docker://127.0.0.1:%u/probe\"]", port);
+        fds[1].fd = check_socket(c);
+        while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+                if (errno != EINTR)
+                        check_error(c, "cannot wait: %s", strerror(errno));
+        if (fds[0].revents)
+                check_record(c, "docker");
+        check_skip(c, "asked");
+}
+
 static const struct check probe_initialize = {
         .id = "probe/initialize", .run = run_initialize, .own_start = true};
+static const struct check probe_docker = {.id = "probe/docker", .run = run_docker, .own_start = true};
 static const struct check probe_version = {.id = "probe/version", .run = run_version, .own_start = true};
 
 static void judge(const struct job *job, const struct subject *subject, struct probe *ret)
@@ -107,22 +163,35 @@ static void judge(const struct job *job, const struct subject *subject, struct p
         }
 }
 
-int probe_server(struct runner *runner, const struct subject *subject, struct probe *ret,
+/* What each answer means. */
+static void take_answer(const struct job *job, const struct subject *subject, struct probe *ret)
+{
+        if (job->check == &probe_initialize) {
+                judge(job, subject, ret);
+        } else if (job->check == &probe_docker) {
+                ret->has_docker = job->value;
+                if (job->kind == OUTCOME_ERROR)
+                        snprintf(ret->docker_problem, sizeof(ret->docker_problem), "%s", job->message);
+        } else if (job->value) {
+                snprintf(ret->release, sizeof(ret->release), "%s", job->value);
+        }
+}
+
+int probe_server(struct runner *runner, const struct subject *subject, bool docker, struct probe *ret,
                  struct cip_error *error)
 {
-        struct job jobs[] = {
-                {.check = &probe_initialize, .subject = subject},
-                {.check = &probe_version, .subject = subject},
-        };
-        size_t n = subject->profile == PROFILE_SKOPEO ? 2 : 1;
-        int r = runner_run(runner, jobs, n, error);
+        struct job jobs[3] = {{.check = &probe_initialize, .subject = subject}};
+        size_t n = 1;
+        int r;
 
+        if (docker)
+                jobs[n++] = (struct job){.check = &probe_docker, .subject = subject};
+        if (subject->profile == PROFILE_SKOPEO)
+                jobs[n++] = (struct job){.check = &probe_version, .subject = subject};
+        r = runner_run(runner, jobs, n, error);
         *ret = (struct probe){0};
-        if (r == 0) {
-                judge(&jobs[0], subject, ret);
-                if (jobs[1].value)
-                        snprintf(ret->release, sizeof(ret->release), "%s", jobs[1].value);
-        }
+        for (size_t i = 0; r == 0 && i < n; i++)
+                take_answer(&jobs[i], subject, ret);
         for (size_t i = 0; i < n; i++)
                 job_clear(&jobs[i]);
         return r;

@@ -159,6 +159,9 @@ static int start_job(struct runner *runner, struct slot *slot, struct job *job, 
         job->started_ns = slot->started_ns;
         slot->deadline = deadline_in_seconds(time_of(runner, job) + OVERTIME_SECONDS);
         memset(&runner->outcomes[slot - runner->slots], 0, sizeof(struct outcome));
+        r = context_prepare(job->check, job->subject, error);
+        if (r < 0)
+                return r;
         r = name_files(runner, slot);
         if (r < 0)
                 return error_set_errno(error, CIP_ERROR_LOCAL, r, "cannot start a check");

@@ -98,9 +98,12 @@ void sample_read_file(struct check_context *c, const char *path, char **ret, siz
 
 void sample_write_file(struct check_context *c, const char *path, const void *data, size_t len)
 {
-        CLEANUP_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        CLEANUP_FD int fd = -1;
         int r;
 
+        /* A new file: the old one may be linked from elsewhere. */
+        unlink(path);
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
         if (fd < 0)
                 check_error(c, "cannot write %s: %s", path, strerror(errno));
         r = write_all(fd, data, len);

@@ -30,6 +30,7 @@ static const struct {
         {"images", "Images that are odd, or not what they say they are."},
         {"ends", "Servers that die, and servers that do not."},
         {"time", "Servers that are silent where an answer or data is due."},
+        {"registries", "A real skopeo, and a registry behind it that fails; skipped where there is no skopeo."},
         {"unusual", "Servers that are good, but unusual: here a client must succeed."},
         {"other", "Scenarios without a group."},
 };
@@ -51,7 +52,8 @@ static const struct scenario command_missing = {
 
 /* One scenario and what is made of it. */
 struct entry {
-        struct scenario *owned; /* NULL: the built-in one */
+        struct scenario *owned;           /* NULL: the built-in one */
+        struct client_registry *registry; /* NULL: none is behind the server */
         struct scenario_case detail;
         char *path, *id, *requires;
         size_t group;
@@ -131,7 +133,7 @@ static char *make_requires(const struct scenario *scenario)
 static int fill_entry(struct entry *entry, const struct scenario *scenario)
 {
         entry->group = find_group(scenario->group);
-        entry->detail = (struct scenario_case){scenario, entry->path};
+        entry->detail = (struct scenario_case){scenario, entry->registry, entry->path};
         entry->requires = make_requires(scenario);
         if (asprintf(&entry->id, "%s/%s", groups[entry->group].name, scenario->name) < 0)
                 entry->id = NULL;
@@ -157,6 +159,11 @@ static int read_entry(struct entry *entry, FILE *problems)
                         entry->path);
                 return -EBADMSG;
         }
+        r = client_registry_read(entry->owned, &entry->registry, &found);
+        if (r == -EINVAL)
+                problems_print(&found, entry->path, problems);
+        if (r < 0)
+                return r == -EINVAL ? -EBADMSG : r;
         return fill_entry(entry, entry->owned);
 }
 
@@ -282,6 +289,7 @@ int scenarios_load(const char *folder, FILE *problems, struct scenarios **ret, s
 static void store_free(struct scenario_store *store)
 {
         for (size_t i = 0; store->entries && i < store->n; i++) {
+                client_registry_free(store->entries[i].registry);
                 scenario_free(store->entries[i].owned);
                 free(store->entries[i].path);
                 free(store->entries[i].id);

@@ -11,11 +11,13 @@
 #include "base/cip-error.h"
 #include "base/cleanup.h"
 #include "conformance/catalogue.h"
+#include "conformance/client-registry.h"
 #include "fakeproxy/scenario.h"
 
 /* What struct check's `detail` points to in this catalogue. */
 struct scenario_case {
         const struct scenario *scenario;
+        const struct client_registry *registry; /* behind a real server; NULL: the server is the fake */
         const char *path; /* absolute; NULL: the command is missing, and there is no server */
 };
 

@@ -351,6 +351,9 @@ static void tell_do(const struct rule_do *act, FILE *out)
                 phrase(&sentence, "writes \"%s\" on stderr", shown_text(act->stderr_text, text));
         if (act->stderr_flood)
                 phrase(&sentence, "writes %s on stderr", size(act->stderr_flood, bytes));
+        if (act->replace)
+                phrase(&sentence, "is asked with \"%s\" in the request's text replaced",
+                       shown_text(act->replace, text));
         if (act->delay_ms)
                 phrase(&sentence, "waits %s", duration(act->delay_ms, bytes));
         tell_packets(&sentence, act->before, "ahead of the answer");
@@ -394,10 +397,56 @@ static void tell_patch(const char *what, struct json_object *patch, const char *
                                    text));
 }
 
-void story_print(const struct scenario *scenario, const char *indent, FILE *out)
+/* ---- a real server ---- */
+
+static void tell_words(const char *before, const char *const *words, FILE *out)
 {
-        fprintf(out, "%sA server of %s has the image fake:scenario: ", indent,
-                scenario->emulate ? scenario->emulate : "protocol 0.2.8");
+        char text[TEXT_SHOWN + 32];
+
+        for (size_t i = 0; words && words[i]; i++)
+                fprintf(out, "%s%s", i ? " " : before, shown_text(words[i], text));
+}
+
+/* Members of an object by name, a line each. */
+static void tell_members(const char *what, struct json_object *object, const char *indent, FILE *out)
+{
+        char name[TEXT_SHOWN + 32], text[TEXT_SHOWN + 32];
+
+        if (!object)
+                return;
+        json_object_object_foreach (object, key, value)
+                fprintf(out, "%s%s %s: %s\n", indent, what, shown_text(key, name),
+                        shown_text(json_object_to_json_string_ext(value, JSON_C_TO_STRING_NOSLASHESCAPE),
+                                   text));
+}
+
+/* How the server is started, and what its registry is. */
+static void tell_upstream(const struct scenario *scenario, const char *indent, FILE *out)
+{
+        const struct scenario_upstream *upstream = &scenario->upstream;
+
+        if (upstream->without || upstream->with || upstream->with_global) {
+                fprintf(out, "%sIt is started", indent);
+                tell_words(" without ", upstream->without, out);
+                tell_words(upstream->without ? ", and with " : " with ", upstream->with, out);
+                tell_words(upstream->without || upstream->with ? ", and before the subcommand " : " with ",
+                           upstream->with_global, out);
+                fputs(".\n", out);
+        }
+        tell_members("Its variable", upstream->environment, indent, out);
+        tell_members("Its file", scenario->files, indent, out);
+        tell_members("The registry's", scenario->registry, indent, out);
+}
+
+static void tell_image(const struct scenario *scenario, const char *indent, FILE *out)
+{
+        if (scenario->registry)
+                fprintf(out,
+                        "%sA server of the real kind, skopeo itself, fetches docker://HOST:PORT/app:latest: ",
+                        indent);
+        else
+                fprintf(out, "%sA server of %s has the image fake:scenario: ", indent,
+                        scenario->emulate ? scenario->emulate : "protocol 0.2.8");
         if (scenario->fixture)
                 fprintf(out, "the fixture %s", scenario->fixture);
         else
@@ -407,6 +456,12 @@ void story_print(const struct scenario *scenario, const char *indent, FILE *out)
                 tell_patch("manifest", scenario->image.manifest, indent, out);
                 tell_patch("config", scenario->image.config, indent, out);
         }
+}
+
+void story_print(const struct scenario *scenario, const char *indent, FILE *out)
+{
+        tell_image(scenario, indent, out);
+        tell_upstream(scenario, indent, out);
         if (scenario->with.announces)
                 fprintf(out, "%sIt announces version \"%s\".\n", indent, scenario->with.announces);
         if (*behaviours_about(&scenario->with))
@@ -419,5 +474,7 @@ void story_print(const struct scenario *scenario, const char *indent, FILE *out)
                 fputs(".\n", out);
         }
         fprintf(out, "%s%s\n", indent,
-                scenario->n_rules ? "In all else it does what it should." : "It does what a server should.");
+                scenario->registry  ? "In all else the registry does what it should."
+                : scenario->n_rules ? "In all else it does what it should."
+                                    : "It does what a server should.");
 }

@@ -23,6 +23,8 @@ struct subject {
         enum profile profile;
         const char *const *environment; /* more for the server's environment, "NAME=VALUE"; may be NULL */
         struct version version;         /* as announced; {0}: not known yet */
+        bool has_docker;                /* it connects to a registry when an image of docker:// is opened */
+        const char *docker_problem;     /* why that could not be found out; NULL or "": it could */
 };
 
 /*

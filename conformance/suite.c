@@ -209,10 +209,22 @@ int suite_make_runner(struct suite *suite, const char *const *words, double time
                 &suite->runner, error);
 }
 
-/* Those of pipes and of ends wait for the server, and to see that nothing comes, for most of their time. */
+/* Those that wait for the server, and to see that nothing comes, for most of their time. */
 static bool mostly_waits(const struct check *check)
 {
-        return fnmatch("pipes/*", check->id, 0) == 0 || fnmatch("end/*", check->id, 0) == 0;
+        static const char *const waiting[] = {"pipes/*",
+                                              "end/*",
+                                              "framing/one-reply",
+                                              "framing/cut-is-gone",
+                                              "framing/huge-request",
+                                              "registry/*",
+                                              "mirrors/blob*",
+                                              "blobs/leave-no-descriptor"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(waiting); i++)
+                if (fnmatch(waiting[i], check->id, 0) == 0)
+                        return true;
+        return false;
 }
 
 int suite_make_server_runner(struct suite *suite, enum profile profile, struct cip_error *error)
@@ -236,6 +248,14 @@ int suite_make_server_runner(struct suite *suite, enum profile profile, struct c
         suite->waits = mostly_waits;
         suite->progress.waits_for = "The server has not answered Initialize yet; waiting for it.";
         return suite_make_runner(suite, words, settings->timeout, error);
+}
+
+bool suite_needs_docker(const struct suite *suite)
+{
+        for (size_t i = 0; i < suite->n_checks; i++)
+                if (selection_group(suite->catalogue, suite->checks[i])->needs_docker)
+                        return true;
+        return false;
 }
 
 /* ---- the run ---- */

@@ -80,6 +80,9 @@ int suite_make_runner(struct suite *suite, const char *const *words, double time
  */
 int suite_make_server_runner(struct suite *suite, enum profile profile, struct cip_error *error);
 
+/* Whether a check that was chosen needs a docker transport. */
+bool suite_needs_docker(const struct suite *suite);
+
 /* Runs all that was chosen, writes the reports, and returns the exit status. @release: the subject's, or "". */
 int suite_run(struct suite *suite, const char *release, uint64_t start_ns);
 

@@ -4,6 +4,10 @@
  * makes that check fail, and no check of another rule. First the faithful fake, at every version that the checks need, is
  * run through all of them and must give pass or skip alone. Every pair of a fault and a check is a job of the
  * one runner, so a fault that hangs holds nothing up.
+ *
+ * The fake has no docker transport. With --skopeo the checks of registries are tried, and these alone: the fault is
+ * one that the fake puts between the check and a real skopeo, or one that this skopeo has. What the fake cannot do
+ * wrong, such as a request to a registry, a program in the scenario's place does: FOLDER/GROUP-NAME SKOPEO.
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -14,10 +18,12 @@
 
 #include "base/cleanup.h"
 #include "base/deadline.h"
+#include "base/error.h"
 #include "base/tmpdir.h"
 #include "conformance/judge.h"
 #include "conformance/options.h"
 #include "conformance/place.h"
+#include "conformance/probe.h"
 #include "conformance/rules.h"
 #include "conformance/runner.h"
 #include "conformance/selection.h"
@@ -42,16 +48,18 @@ struct settings {
         const char *filter;
         const char *broken; /* the folder of scenarios, one for each check: the id with '-' for '/' */
         bool all;
+        const char *skopeo;     /* a real one, which has a docker transport; NULL: the fake alone */
+        struct version version; /* as that one announces */
 };
 
 /* The fake with the scenario that breaks one check's rule, or faithful, at one version. */
 struct variant {
         struct subject subject;
         const char *fault; /* that check's id; NULL: faithful */
-        const char *command[4];
+        const char *command[5];
         const char *environment[2];
         char emulate[VERSION_TEXT_SIZE];
-        char *setting;
+        char *setting, *program;
 };
 
 /* ---- options ---- */
@@ -81,10 +89,18 @@ static int take_all(void *data, const char *value, struct cip_error *error)
         return 0;
 }
 
+static int take_skopeo(void *data, const char *value, struct cip_error *error)
+{
+        (void)error;
+        ((struct settings *)data)->skopeo = value;
+        return 0;
+}
+
 static const struct option_row rows[] = {
         {"jobs", "N", "checks at once", take_jobs},
         {"timeout", "SECONDS", "of one check", take_timeout},
         {"filter", "GLOB", "only for these checks", take_filter},
+        {"skopeo", "FILE", "a real one: only the checks of registries, with the fake before it", take_skopeo},
         {"all", NULL, "every fault against every check, not only a part", take_all},
 };
 
@@ -104,24 +120,48 @@ static struct version newest_version(const struct check *check)
         return VERSION_NEWEST;
 }
 
+/* "PREFIX FOLDER/GROUP-NAME ENDING". The caller frees. */
+static char *text_of(const char *prefix, const char *folder, const char *id, const char *ending)
+{
+        char *text;
+        size_t before = strlen(prefix) + strlen(folder) + 1;
+
+        if (asprintf(&text, "%s%s/%s%s", prefix, folder, id, ending) < 0)
+                abort();
+        for (char *p = text + before; *p; p++)
+                if (*p == '/')
+                        *p = '-';
+        return text;
+}
+
 /* "CIP_FAKEPROXY_SCENARIO=FOLDER/GROUP-NAME.json", and the file must be there. */
 static char *scenario_setting(const char *folder, const char *id)
 {
-        char *setting;
-        size_t prefix;
+        char *setting = text_of("CIP_FAKEPROXY_SCENARIO=", folder, id, ".json");
 
-        if (asprintf(&setting, "CIP_FAKEPROXY_SCENARIO=%s/%s.json", folder, id) < 0)
-                abort();
-        prefix = strlen(setting) - strlen(id) - strlen(".json");
-        for (char *p = setting + prefix; *p; p++)
-                if (*p == '/')
-                        *p = '-';
         if (access(strchr(setting, '=') + 1, R_OK) < 0) {
                 fprintf(stderr, "test-faults: the check %s has no scenario that breaks its rule: %s: %s\n", id,
                         strchr(setting, '=') + 1, strerror(errno));
                 exit(1);
         }
         return setting;
+}
+
+/* The program in a scenario's place; NULL: there is none. The caller frees. */
+static char *breaking_program(const char *folder, const char *id)
+{
+        CLEANUP(cleanup_free) char *path = text_of("", folder, id, "");
+
+        return access(path, X_OK) == 0 ? STEAL(path) : NULL;
+}
+
+/* Whether anything breaks the check's rule. */
+static bool has_fault_for(const char *folder, const char *id)
+{
+        CLEANUP(cleanup_free) char *path = text_of("", folder, id, ".json");
+        CLEANUP(cleanup_free) char *program = breaking_program(folder, id);
+
+        return program || access(path, R_OK) == 0;
 }
 
 static struct variant *new_variant(const char *fake, const struct settings *settings, const char *fault,
@@ -131,17 +171,24 @@ static struct variant *new_variant(const char *fake, const struct settings *sett
 
         if (!variant)
                 abort();
-        variant->setting = fault ? scenario_setting(settings->broken, fault) : NULL;
+        variant->program = fault && settings->skopeo ? breaking_program(settings->broken, fault) : NULL;
+        variant->setting = fault && !variant->program ? scenario_setting(settings->broken, fault) : NULL;
         version_format(version, variant->emulate);
         variant->fault = fault;
         variant->command[0] = fake;
-        variant->command[1] = "--emulate";
-        variant->command[2] = variant->emulate;
+        variant->command[1] = settings->skopeo ? "--upstream" : "--emulate";
+        variant->command[2] = settings->skopeo ? settings->skopeo : variant->emulate;
+        if (variant->program) {
+                variant->command[0] = variant->program;
+                variant->command[1] = settings->skopeo;
+                variant->command[2] = NULL;
+        }
         variant->environment[0] = variant->setting;
         /* Without a version: a fault may announce another one than it emulates. */
         variant->subject = (struct subject){
                 .command = variant->command,
                 .environment = variant->environment,
+                .has_docker = settings->skopeo,
         };
         return variant;
 }
@@ -174,10 +221,10 @@ static void add_job(struct job **jobs, size_t *n, const struct check *check, con
 }
 
 static void add_faithful(const char *fake, const struct check *const *checks, size_t n_checks,
-                         struct job **jobs, size_t *n)
+                         const struct settings *settings, struct job **jobs, size_t *n)
 {
         for (size_t v = 0; v < ARRAY_SIZE(versions); v++) {
-                const struct variant *variant = new_variant(fake, NULL, NULL, versions[v]);
+                const struct variant *variant = new_variant(fake, settings, NULL, versions[v]);
 
                 for (size_t i = 0; i < n_checks; i++)
                         if (has_version(checks[i], versions[v]))
@@ -189,18 +236,20 @@ static void add_faults(const char *fake, const struct check *const *checks, size
                        const struct settings *settings, struct job **jobs, size_t *n)
 {
         for (size_t i = 0; i < n_checks; i++) {
-                struct version version = newest_version(checks[i]);
+                struct version version = settings->skopeo ? settings->version : newest_version(checks[i]);
                 const struct variant *variant;
 
                 if (settings->filter && fnmatch(settings->filter, checks[i]->id, 0) != 0)
                         continue;
                 /* What a check records is compared with what it records of the faithful fake. */
-                if (checks[i]->level == LEVEL_INFO)
+                if (checks[i]->level == LEVEL_INFO || settings->skopeo)
                         add_job(jobs, n, checks[i], new_variant(fake, settings, NULL, version));
+                if (settings->skopeo && !has_fault_for(settings->broken, checks[i]->id))
+                        continue;
                 variant = new_variant(fake, settings, checks[i]->id, version);
                 for (size_t j = 0; j < n_checks; j++)
-                        if (j == i ||
-                            (has_version(checks[j], version) && meets(checks[i], checks[j], settings)))
+                        if (j == i || (!settings->skopeo && has_version(checks[j], version) &&
+                                       meets(checks[i], checks[j], settings)))
                                 add_job(jobs, n, checks[j], variant);
         }
 }
@@ -257,26 +306,51 @@ static bool is_noticed(const struct job *job, const struct job *jobs, size_t n)
         return job->kind == OUTCOME_FAIL;
 }
 
+/* Whether the check was run against the scenario that breaks its rule. */
+static bool has_fault(const struct check *check, const struct job *jobs, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (jobs[i].check == check && variant_of(&jobs[i])->fault)
+                        return true;
+        return false;
+}
+
+/* Whether it is skipped without a fault too: something that it needs is not installed. */
+static bool is_skipped(const struct check *check, const struct job *jobs, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (jobs[i].check == check && !variant_of(&jobs[i])->fault)
+                        return jobs[i].kind == OUTCOME_SKIP;
+        return false;
+}
+
 /* What is not as it should be, or NULL. */
-static const char *judge(const struct job *job, const struct job *jobs, size_t n)
+static const char *judge(const struct job *job, const struct settings *settings, const struct job *jobs,
+                         size_t n)
 {
         const char *fault = variant_of(job)->fault;
 
         if (job->kind == OUTCOME_ERROR || job->kind == OUTCOME_NONE)
                 return "the harness could not tell";
+        /* A real server that falls short breaks the rule itself. */
+        if (!fault && settings->skopeo)
+                return job->kind == OUTCOME_PASS && !has_fault(job->check, jobs, n) ? "nothing breaks its rule"
+                                                                                    : NULL;
         if (!fault)
                 return job->kind == OUTCOME_FAIL ? "the faithful fake falls short" : NULL;
+        if (settings->skopeo && is_skipped(job->check, jobs, n))
+                return NULL;
         if (strcmp(fault, job->check->id) == 0)
                 return is_noticed(job, jobs, n) ? NULL : "its own fault goes unnoticed";
         return job->kind == OUTCOME_FAIL && !is_excused(job) ? "another rule's fault shows" : NULL;
 }
 
-static size_t print_surprises(const struct job *jobs, size_t n)
+static size_t print_surprises(const struct settings *settings, const struct job *jobs, size_t n)
 {
         size_t surprises = 0;
 
         for (size_t i = 0; i < n; i++) {
-                const char *surprise = judge(&jobs[i], jobs, n);
+                const char *surprise = judge(&jobs[i], settings, jobs, n);
 
                 if (!surprise)
                         continue;
@@ -310,7 +384,34 @@ static size_t print_idle_exceptions(const struct job *jobs, size_t n)
         return idle;
 }
 
-static int run(const char *fake, const struct settings *settings)
+/* Which version of the protocol the real server has. */
+static int learn_version(struct runner *runner, struct settings *settings, struct cip_error *error)
+{
+        const char *command[] = {settings->skopeo, NULL};
+        struct probe probe;
+        int r = probe_server(runner, &(struct subject){.command = command}, false, &probe, error);
+
+        if (r == 0 && *probe.message)
+                return error_set(error, CIP_ERROR_LOCAL, -EINVAL, "%s", probe.message);
+        settings->version = probe.version;
+        return r;
+}
+
+/* Leaves those to be tried: with a real server the checks of registries that its version has, else the others. */
+static void keep_own(const struct settings *settings, const struct check **checks, size_t *n)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < *n; i++) {
+                bool docker = selection_group(&server_catalogue, checks[i])->needs_docker;
+
+                if (settings->skopeo ? docker && has_version(checks[i], settings->version) : !docker)
+                        checks[kept++] = checks[i];
+        }
+        *n = kept;
+}
+
+static int run(const char *fake, struct settings *settings)
 {
         CLEANUP(cleanup_free) const struct check **checks = NULL;
         CLEANUP(cleanup_tmpdir_remove) char *folder = NULL;
@@ -330,15 +431,20 @@ static int run(const char *fake, const struct settings *settings)
                 fprintf(stderr, "test-faults: %s\n", error.message);
                 return 2;
         }
-        if (!settings->filter)
-                add_faithful(fake, checks, n_checks, &jobs, &n);
+        if (settings->skopeo && learn_version(runner, settings, &error) != 0) {
+                fprintf(stderr, "test-faults: %s\n", error.message);
+                return 2;
+        }
+        keep_own(settings, checks, &n_checks);
+        if (!settings->filter && !settings->skopeo)
+                add_faithful(fake, checks, n_checks, settings, &jobs, &n);
         add_faults(fake, checks, n_checks, settings, &jobs, &n);
         r = runner_run(runner, jobs, n, &error);
         if (r != 0) {
                 fprintf(stderr, "test-faults: %s\n", r < 0 ? error.message : "interrupted");
                 return 2;
         }
-        surprises = print_surprises(jobs, n);
+        surprises = print_surprises(settings, jobs, n);
         if (settings->all && !settings->filter)
                 surprises += print_idle_exceptions(jobs, n);
         printf("%zu checks, %zu runs in %.1f s, %zu surprise%s\n", n_checks, n,

@@ -101,6 +101,43 @@ START_TEST(a_folder_that_is_wrong_is_refused)
 }
 END_TEST
 
+/* What is wrong behind "about", and words of the problem that is told. */
+static const struct {
+        const char *text, *words;
+} wrong_registries[] = {
+        {"\"registry\": {\"rules\": [{\"statsu\": 404}]}",
+         "/registry/rules/0/statsu: unknown key; did you mean \"status\"?"},
+        {"\"registry\": {\"listeners\": [{\"name\": \"main\", \"tls\": \"god\"}]}",
+         "/registry/listeners/0/tls: "},
+        {"\"registry\": {}, \"files\": {\"a/b\": \"x\"}", "/files/a~1b: expected the name of a file"},
+        {"\"registry\": {}, \"files\": {\"a\": 1}", "/files/a: expected a string or an object"},
+        {"\"registry\": {}, \"upstream\": {\"since\": \"new\"}", "/upstream/since: expected a release"},
+        {"\"files\": {}", "only where there is a `registry`"},
+        {"\"upstream\": {}", "only where there is a `registry`"},
+};
+
+START_TEST(a_registry_that_is_wrong_is_told_with_its_place)
+{
+        CLEANUP(cleanup_tmpdir_remove) char *folder = NULL;
+        CLEANUP(cleanup_free) char *problems = NULL;
+        struct scenarios *none = NULL;
+        struct cip_error error = {0};
+        size_t len;
+        FILE *out = open_memstream(&problems, &len);
+        char path[4096], text[1000];
+
+        ck_assert_ok(tmpdir_new("test-scenarios", &folder, &error));
+        snprintf(path, sizeof(path), "%s/s.json", folder);
+        snprintf(text, sizeof(text),
+                 "{\"scenario\": \"s\", \"about\": \"a\", %s, \"client\": {\"must\": \"fail\"}}",
+                 wrong_registries[_i].text);
+        ck_assert_ok(replace_file_at(AT_FDCWD, path, text, strlen(text), &error));
+        ck_assert_errno(scenarios_load(folder, out, &none, &error), -EBADMSG);
+        ck_assert_int_eq(fclose(out), 0);
+        ck_assert_msg(strstr(problems, wrong_registries[_i].words) != NULL, "%s", problems);
+}
+END_TEST
+
 START_TEST(placeholders_are_replaced_wherever_they_stand)
 {
         const char *const command[] = {"pull", "{ref}", "oci:{result}:latest", "{ref}{ref}", "{re}", NULL};
@@ -130,6 +167,8 @@ int main(void)
         tcase_add_test(cases, every_scenario_can_be_told_as_a_story);
         tcase_add_test(cases, every_scenario_says_what_a_good_client_does);
         tcase_add_test(cases, a_folder_that_is_wrong_is_refused);
+        tcase_add_loop_test(cases, a_registry_that_is_wrong_is_told_with_its_place, 0,
+                            ARRAY_SIZE(wrong_registries));
         tcase_add_test(cases, placeholders_are_replaced_wherever_they_stand);
         return testing_main(suite);
 }

@@ -126,6 +126,23 @@ START_TEST(a_world_as_it_was_has_no_leftovers)
 }
 END_TEST
 
+START_TEST(what_the_check_made_is_no_leftover)
+{
+        CLEANUP(cleanup_tmpdir_remove) char *folder = NULL;
+        CLEANUP(cleanup_world_free) struct world *world = make(&folder, NULL);
+        CLEANUP(cleanup_free) char *made = NULL;
+        char names[256];
+
+        ck_assert_int_gt(asprintf(&made, "%s/home/.docker", folder), 0);
+        ck_assert_int_eq(mkdir(made, 0700), 0);
+        ck_assert_ok(world_own(world, "home/.docker/config.json"));
+        touch(folder, "home/.docker/config.json");
+        touch(folder, "home/.docker/config");
+        ck_assert_int_eq(world_leftovers(world, names, sizeof(names)), 1);
+        ck_assert_str_eq(names, "home/.docker/config");
+}
+END_TEST
+
 START_TEST(what_a_server_took_away_or_remembers_is_no_leftover)
 {
         CLEANUP(cleanup_tmpdir_remove) char *folder = NULL;
@@ -160,6 +177,7 @@ int main(void)
         tcase_add_test(cases, what_is_added_comes_first);
         tcase_add_test(cases, leftovers_are_named);
         tcase_add_test(cases, a_world_as_it_was_has_no_leftovers);
+        tcase_add_test(cases, what_the_check_made_is_no_leftover);
         tcase_add_test(cases, what_a_server_took_away_or_remembers_is_no_leftover);
         tcase_add_test(cases, a_folder_that_cannot_be_made_is_an_error);
         return testing_main(suite);

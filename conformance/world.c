@@ -22,6 +22,8 @@ struct world {
         char *folder;
         char **environment;
         size_t n_environment;
+        char **own; /* files that the check made, below the folder */
+        size_t n_own;
 };
 
 /*
@@ -42,6 +44,8 @@ static const struct {
         {"home/.config/containers/policy.json", "{\"default\": [{\"type\": \"insecureAcceptAnything\"}]}\n"},
         {"home/.config/containers/registries.conf", "unqualified-search-registries = []\n"},
         {"home/.config/containers/auth.json", "{}\n"},
+        /* Where there is one, /etc/containers/registries.d is not read. */
+        {"home/.config/containers/registries.d", NULL},
         {"home/.local", NULL},
         {"home/.local/share", NULL},
         {"home/.local/share/containers", NULL},
@@ -165,6 +169,9 @@ void world_free(struct world *world)
         for (size_t i = 0; i < world->n_environment; i++)
                 free(world->environment[i]);
         free(world->environment);
+        for (size_t i = 0; i < world->n_own; i++)
+                free(world->own[i]);
+        free(world->own);
         free(world->folder);
         free(world);
 }
@@ -174,10 +181,30 @@ const char *const *world_environment(const struct world *world)
         return (const char *const *)world->environment;
 }
 
-static bool is_furniture(const char *path)
+int world_own(struct world *world, const char *path)
 {
+        char **grown = reallocarray(world->own, world->n_own + 1, sizeof(*grown));
+
+        if (!grown)
+                return -ENOMEM;
+        world->own = grown;
+        grown[world->n_own] = strdup(path);
+        if (!grown[world->n_own])
+                return -ENOMEM;
+        world->n_own++;
+        return 0;
+}
+
+/* Whether the server found it there. */
+static bool is_known(const struct world *world, const char *path)
+{
+        size_t len = strlen(path);
+
         for (size_t i = 0; i < ARRAY_SIZE(furniture); i++)
                 if (strcmp(furniture[i].path, path) == 0)
+                        return true;
+        for (size_t i = 0; i < world->n_own; i++)
+                if (strncmp(world->own[i], path, len) == 0 && strchr("/", world->own[i][len]))
                         return true;
         return false;
 }
@@ -197,7 +224,8 @@ static void leftovers_add(struct leftovers *list, const char *path)
                                                list->n > 1 ? ", " : "", path);
 }
 
-static int walk(int parent, const char *name, const char *path, struct leftovers *list)
+static int walk(const struct world *world, int parent, const char *name, const char *path,
+                struct leftovers *list)
 {
         int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
         struct dirent *entry;
@@ -215,12 +243,12 @@ static int walk(int parent, const char *name, const char *path, struct leftovers
                 if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
                         continue;
                 snprintf(below, sizeof(below), "%s/%s", path, entry->d_name);
-                if (!is_furniture(below))
+                if (!is_known(world, below))
                         leftovers_add(list, below);
                 else if (strcmp(below, BLOB_INFO_CACHE) != 0 &&
                          fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
                          S_ISDIR(st.st_mode))
-                        r = walk(dirfd(dir), entry->d_name, below, list);
+                        r = walk(world, dirfd(dir), entry->d_name, below, list);
         }
         closedir(dir);
         return r;
@@ -251,7 +279,7 @@ int world_leftovers(const struct world *world, char *ret, size_t size)
                 return -errno;
         is_clear = clear_out(folder);
         for (size_t i = 0; !is_clear && i < ARRAY_SIZE(roots); i++) {
-                int r = walk(folder, roots[i], roots[i], &list);
+                int r = walk(world, folder, roots[i], roots[i], &list);
 
                 /* A server that removed its own home left nothing there. */
                 if (r < 0 && r != -ENOENT)

@@ -25,6 +25,12 @@ DEFINE_CLEANUP(struct world *, world_free);
 const char *const *world_environment(const struct world *world);
 
 /*
+ * Remembers that the check itself made this file, "home/.docker/config.json", and the folders above it: they are
+ * no leftovers. Returns 0 or -ENOMEM.
+ */
+int world_own(struct world *world, const char *path);
+
+/*
  * Which files there are that the server left: their names below the folder, separated by ", ", as safe text in
  * @ret, and their number as the return value. Negative errno: could not tell. For the world's end: what the
  * world held from its start is gone afterwards, or some of it.

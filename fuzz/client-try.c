@@ -307,7 +307,7 @@ int client_try(struct client_try *try, struct json_object *scenario, const struc
         if (r == 0) {
                 try->limit = limit;
                 try->ended_by_us = false;
-                r = run_job(try, &(struct scenario_case){parsed, path}, &trial, error);
+                r = run_job(try, &(struct scenario_case){.scenario = parsed, .path = path}, &trial, error);
         }
         if (path)
                 unlink(path);

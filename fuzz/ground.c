@@ -50,7 +50,7 @@ int ground_probe(const struct ground *ground, const struct subject *subject, str
         int r = runner_new(&(struct run_options){.jobs = 2, .timeout = PROBE_SECONDS, .folder = ground->folder},
                            &runner, error);
 
-        return r < 0 ? r : probe_server(runner, subject, ret, error);
+        return r < 0 ? r : probe_server(runner, subject, false, ret, error);
 }
 
 int ground_stable(const struct ground *ground, const struct subject *subject, const char *name, size_t ready,
