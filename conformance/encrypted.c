@@ -72,9 +72,10 @@ int encrypted_key_new(struct encrypted_key **ret, struct cip_error *error)
         if (!key->key || PEM_write_bio_PrivateKey(bio, key->key, NULL, NULL, 0, NULL, NULL) != 1)
                 return crypto_error(error, "make a key");
         len = BIO_get_mem_data(bio, &text);
-        key->pem = len > 0 ? strndup(text, (size_t)len) : NULL;
+        key->pem = len > 0 ? calloc(1, (size_t)len + 1) : NULL;
         if (!key->pem)
                 return local_errno(error, -ENOMEM, "cannot make a key");
+        memcpy(key->pem, text, (size_t)len);
         *ret = STEAL(key);
         return 0;
 }
