@@ -362,7 +362,8 @@ END_TEST
 
 START_TEST(without_options_the_command_is_skopeo)
 {
-        char *path = strdup(getenv("PATH"));
+        const char *before = getenv("PATH");
+        char *path = strdup(before ? before : "");
 
         ck_assert_int_eq(setenv("PATH", "/nowhere", 1), 0);
         fails_to_open(NULL, -ENOENT, CIP_ERROR_LOCAL, "skopeo");

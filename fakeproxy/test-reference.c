@@ -89,18 +89,18 @@ START_TEST(test_a_repository_has_a_name_of_255_characters_at_most)
                 {"docker.io/", 255 - 18}, {"a/", 255 - 12},
         };
 
-        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                char reference[400] = "docker://";
-                char *problem CLEANUP(cleanup_free) = NULL;
-                size_t begin;
+        char name[256], reference[400];
 
-                strcat(reference, cases[i].begins);
-                begin = strlen(reference);
-                memset(reference + begin, 'a', cases[i].most);
-                strcpy(reference + begin + cases[i].most, ":tag");
+        memset(name, 'a', sizeof(name));
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                char *problem CLEANUP(cleanup_free) = NULL;
+
+                snprintf(reference, sizeof(reference), "docker://%s%.*s:tag", cases[i].begins,
+                         (int)cases[i].most, name);
                 problem = reference_problem(&newer, reference);
                 ck_assert_msg(!problem, "%s: %s", reference, problem);
-                strcpy(reference + begin + cases[i].most, "a:tag");
+                snprintf(reference, sizeof(reference), "docker://%s%.*s:tag", cases[i].begins,
+                         (int)cases[i].most + 1, name);
                 problem = reference_problem(&newer, reference);
                 ck_assert_str_eq(problem, "repository name must not be more than 255 characters");
         }
