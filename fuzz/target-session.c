@@ -234,7 +234,7 @@ static struct good good_answer(const struct hostile *server, const struct asked 
         default:
                 break;
         }
-        strcpy(value, text);
+        snprintf(value, 512, "%s", text);
         return good;
 }
 

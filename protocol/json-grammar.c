@@ -220,11 +220,10 @@ static bool scan_token(struct scan *scan, struct nest *nest, int depth, enum exp
 struct json_judgement json_judge(const char *data, size_t len, int depth)
 {
         struct scan scan = {data, len, 0};
-        struct nest nest;
+        struct nest nest = {0};
         enum expected expected = EXPECTED_VALUE;
         bool right = true;
 
-        nest.level = nest.deepest = 0; /* the rest is written before it is read */
         if (depth > JSON_DEPTH_MAX)
                 depth = JSON_DEPTH_MAX;
         skip_blanks(&scan);

@@ -4,6 +4,7 @@
  */
 #include "protocol/json-grammar.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -120,10 +121,10 @@ START_TEST(what_is_open_is_known_at_every_level)
         static const char opens[] = "{\"a\":[", closes[] = "]}";
         char text[9 * 8 + 1] = "";
 
-        for (int i = 0; i < 9; i++)
-                strcat(text, opens);
-        for (int i = 0; i < 9; i++)
-                strcat(text, closes);
+        size_t len = 0;
+
+        for (size_t i = 0; i < 18; i++)
+                len += (size_t)snprintf(text + len, sizeof(text) - len, "%s", i < 9 ? opens : closes);
         ck_assert(json_judge(text, strlen(text), 18).whole);
         text[strlen(text) - 1] = ']';
         ck_assert_uint_eq(json_judge(text, strlen(text), 18).right, strlen(text) - 1);
