@@ -43,3 +43,18 @@ int testing_main(Suite *suite)
         srunner_free(runner);
         return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
+
+int testing_skopeos(char *ret[], int max)
+{
+        const char *list = getenv("CIP_TEST_SKOPEO");
+        char *copy, *state;
+        int n = 0;
+
+        if (!list && system("command -v skopeo >/dev/null 2>&1") == 0)
+                list = "skopeo";
+        copy = strdup(list ? list : "");
+        for (char *word = strtok_r(copy, ":", &state); word && n < max; word = strtok_r(NULL, ":", &state))
+                ret[n++] = strdup(word);
+        free(copy);
+        return n;
+}

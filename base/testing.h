@@ -20,6 +20,12 @@ int testing_main(Suite *suite);
 /* A case of the test file with the descriptor count around it. */
 TCase *testing_case(Suite *suite, const char *name);
 
+/*
+ * The real servers that a test is to be run on: those of CIP_TEST_SKOPEO, separated by colons, else the skopeo on PATH.
+ * Returns how many there are, @max at most; the caller frees each of @ret.
+ */
+int testing_skopeos(char *ret[], int max);
+
 /* Wants a function that returns 0 or a negative errno to have returned this. Shows errno names. */
 #define ck_assert_errno(call, expected)                                                             \
         do {                                                                                        \

@@ -191,27 +191,13 @@ START_TEST(a_tag_that_is_not_there_is_told)
 }
 END_TEST
 
-static void find_commands(void)
-{
-        const char *list = getenv("CIP_TEST_SKOPEO");
-        char *copy, *state;
-
-        if (!list && system("command -v skopeo >/dev/null 2>&1") == 0)
-                list = "skopeo";
-        copy = strdup(list ? list : "");
-        for (char *word = strtok_r(copy, ":", &state); word && n_commands < COMMANDS_MAX;
-             word = strtok_r(NULL, ":", &state))
-                commands[n_commands++] = strdup(word);
-        free(copy);
-}
-
 int main(void)
 {
         Suite *suite = suite_create("conformance/encrypted");
         TCase *tcase;
         int status;
 
-        find_commands();
+        n_commands = testing_skopeos(commands, COMMANDS_MAX);
         if (n_commands == 0) {
                 puts("skipped: no skopeo on PATH, and CIP_TEST_SKOPEO is not set");
                 return 77;
