@@ -18,33 +18,13 @@ case $1 in
 *) server=$* ;;
 esac
 
-work=$(mktemp -d) || exit 1
-mark=cip-test-$$-$RANDOM$RANDOM
-n=0
-bad=0
-
-# Whatever runs with our mark in its environment was started by a cip of ours.
-marked() {
-        grep -sl "$mark" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3
-}
-
-finish() {
-        local pid
-
-        # A process that we forked and that a signal meets before it is another program would run our traps.
-        [ "$BASHPID" = $$ ] || return
-        for pid in $(marked); do
-                kill -KILL "$pid" 2>/dev/null
-        done
-        chmod -R u+rwx "$work" 2>/dev/null
-        rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM HUP
-
 docs=$(realpath "$(dirname "$0")/../docs")
-cd "$work" || exit 1
-mkdir tmp run bin
+# shellcheck disable=SC2034 # read there
+cip=$cip_program
+# shellcheck source=client/test-tap.sh
+. "$(dirname "$0")/test-tap.sh"
+
+mkdir bin
 # A closed world, so that no setting of the user's has a part in this.
 export HOME=$work/run TMPDIR=$work/tmp XDG_RUNTIME_DIR=$work/run XDG_CONFIG_HOME=$work/run XDG_DATA_HOME=$work/run
 export CIP_SKOPEO=$server
@@ -54,33 +34,12 @@ cip() {
         env CIP_TEST_MARK="$mark" "$cip_program" "$@"
 }
 
-skip_all() {
-        echo "1..0 # SKIP $*"
-        exit 0
-}
-
 command -v jq >/dev/null || skip_all "there is no jq"
 status=0
 cip call CloseImage 1 >out 2>err || status=$?
 [ "$status" -ne 2 ] || skip_all "$server cannot be started: $(head -n 1 err)"
 
 # ---- how a test says what it wants ----
-
-say() {
-        printf '%s\n' "$*" >>log
-}
-
-# run STATUS ARG ..: cip with these arguments ends with that status. Leaves out and err.
-run() {
-        local wanted=$1 status=0
-
-        shift
-        cip "$@" >out 2>err </dev/null || status=$?
-        [ "$status" -eq "$wanted" ] && return 0
-        say "cip $* ended with status $status instead of $wanted"
-        say "$(head -c 1000 err)"
-        return 1
-}
 
 # says WORDS: the error is one line for a person, from us, with these words.
 says() {
@@ -113,28 +72,6 @@ json() {
         return 1
 }
 
-# layout DIR [WORDS]: it is valid, and the judge says that of it.
-layout() {
-        if ! "$check_layout" "$1" >judged 2>&1 || ! grep -qF -- "${2:-}" judged; then
-                say "the layout $1: $(cat judged)"
-                return 1
-        fi
-}
-
-# No process of ours is left. Those that were killed need a moment to be gone.
-alone() {
-        local end=$((SECONDS + 60)) pids
-
-        while pids=$(marked) && [ -n "$pids" ]; do
-                if [ "$SECONDS" -ge "$end" ]; then
-                        say "processes are left: $(ps -o pid,args -p "${pids//$'\n'/,}")"
-                        return 1
-                fi
-                sleep 0.02
-        done
-        return 0
-}
-
 # Every file of the first folder is in the second, byte for byte.
 same_files() {
         local file
@@ -145,25 +82,6 @@ same_files() {
                         return 1
                 fi
         done < <(cd "$1" && find . -type f)
-}
-
-it() {
-        local name=$1 status=0 begun=${EPOCHREALTIME/./}
-
-        shift
-        : >log
-        "$@" || status=$?
-        n=$((n + 1))
-        if [ "$status" -eq 0 ]; then
-                echo "ok $n - $name"
-                echo "# $(((${EPOCHREALTIME/./} - begun) / 1000)) ms"
-        elif [ "$status" -eq 77 ]; then
-                echo "ok $n - $name # SKIP $(head -n 1 log)"
-        else
-                bad=$((bad + 1))
-                echo "not ok $n - $name"
-                sed 's/^/# /' log
-        fi
 }
 
 write_fixture() {
@@ -811,5 +729,4 @@ it "help and version are there" help_is_there
 it "the man page tells of every command and option" man_page_is_complete
 it "no process is left" alone
 it "no temporary file is left" test -z "$(ls -A tmp)"
-echo "1..$n"
-[ "$bad" -eq 0 ]
+conclude

@@ -28,6 +28,7 @@ finish() {
         for pid in $(marked); do
                 kill -KILL "$pid" 2>/dev/null
         done
+        chmod -R u+rwx "$work" 2>/dev/null
         rm -rf "$work"
 }
 trap finish EXIT
